@@ -1,0 +1,1 @@
+"""Organisations that people work for and that deals and tickets belong to."""

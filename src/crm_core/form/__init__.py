@@ -1,0 +1,1 @@
+"""What people sent us through the forms of a website."""

@@ -1,0 +1,224 @@
+"""The catalogue of event types: stable names, versions, where each belongs, how older versions are read."""
+
+import importlib.util
+import json
+import pkgutil
+import types
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, NewType, get_args
+from uuid import UUID
+
+from pydantic import ValidationError
+
+from crm_core.kernel.errors import CatalogueError, UnknownEventType
+from crm_core.kernel.messages import Event, invalid
+from crm_core.kernel.personal import ERASED, Erased, PersonalMark, mark_of, may_be_erased
+from crm_core.kernel.wiring import Place, place_of
+
+Upcast = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class EventType:
+    """What the catalogue knows of one event class.
+
+    `refers`: id field → kind of thing (`contact_id` → `contact`), for fields typed with an id type or
+    a tuple of it. `personal`: field → mark. `withheld`: the JSON that stands in for personal fields
+    when a reader does not open them.
+    """
+
+    name: str
+    version: int
+    cls: type[Event]
+    noun: str
+    stream: Callable[[Event], UUID]
+    says: str
+    refers: dict[str, str]
+    personal: dict[str, PersonalMark]
+    withheld: str
+    upcasts: dict[int, Upcast] = field(default_factory=dict)
+
+    @property
+    def meaning(self) -> str:
+        """The first line of the docstring: what the fact means to the business."""
+        return (self.cls.__doc__ or "").strip().splitlines()[0] if self.cls.__doc__ else ""
+
+    @property
+    def place(self) -> Place:
+        """Where it is declared."""
+        return place_of(self.cls)
+
+    def read(self, version: int, public: str, personal: str) -> Event:
+        """The event from its stored JSON: the public object and the personal one (`{}` if none).
+
+        Raises:
+            UnknownEventType: a version newer than this code knows, or without an upcast.
+            CatalogueError: the stored JSON does not fit the class.
+        """
+        text = public if personal == "{}" else (personal if public == "{}" else f"{public[:-1]},{personal[1:]}")
+        try:
+            if version == self.version:
+                return self.cls.__pydantic_validator__.validate_json(text)
+            return self.cls.__pydantic_validator__.validate_python(self.upcast(version, json.loads(text)), strict=False)
+        except ValidationError as error:
+            raise CatalogueError(f"{self.name} v{version} as stored: {invalid(self.name, error)}") from None
+
+    def upcast(self, version: int, state: dict[str, Any]) -> dict[str, Any]:
+        """A stored state brought to the present version, step by step."""
+        while version < self.version:
+            if version not in self.upcasts:
+                raise UnknownEventType(self.name, version)
+            state = self.upcasts[version](state)
+            version += 1
+        if version > self.version:
+            raise UnknownEventType(self.name, version)
+        return state
+
+    def schema(self) -> dict[str, Any]:
+        """The JSON Schema of the event's fields, each marked `x-personal` or not."""
+        schema = self.cls.model_json_schema()
+        for name, properties in schema.get("properties", {}).items():
+            properties["x-personal"] = name in self.personal
+        return schema
+
+
+class Catalogue:
+    """Every event type declared in this process."""
+
+    def __init__(self) -> None:
+        self._by_name: dict[str, EventType] = {}
+        self._by_class: dict[type[Event], EventType] = {}
+
+    def declare(self, cls: type[Event], *, type: str = "", version: int = 1, stream: Any = None, says: str = "") -> None:  # noqa: A002
+        """Register an event class; called by declaring it.
+
+        Raises:
+            CatalogueError: no stored name, a malformed one, or one that another class has.
+        """
+        noun, _, participle = type.partition(".")
+        if not noun or not participle or type != type.lower():
+            raise CatalogueError(f"{place_of(cls)} {cls.__name__}: type must be 'noun.participle', not {type!r}")
+        other = self._by_name.get(type)
+        if other is not None and place_of(other.cls).file != place_of(cls).file:
+            raise CatalogueError(f"{place_of(cls)} {cls.__name__}: {type!r} is already {other.cls.__name__} at {other.place}")
+        personal = {
+            name: mark for name, info in cls.model_fields.items() if isinstance(mark := mark_of(info.metadata), PersonalMark)
+        }
+        lying = [name for name in personal if not may_be_erased(cls.model_fields[name].annotation)]
+        if lying:
+            raise CatalogueError(f"{place_of(cls)} {cls.__name__}: {', '.join(lying)} is personal but cannot be Erased")
+        event_type = EventType(
+            name=type,
+            version=version,
+            cls=cls,
+            noun=noun,
+            stream=_stream_of(cls, stream or f"{noun}_id"),
+            says=says,
+            refers=_references(cls),
+            personal=personal,
+            withheld="{" + ",".join(f'"{name}":{{"$erased":"withheld"}}' for name in personal) + "}",
+            upcasts=other.upcasts if other else {},
+        )
+        self._by_name[type] = self._by_class[cls] = event_type
+
+    def upcaster(self, type_name: str, version: int) -> Callable[[Upcast], Upcast]:
+        """Decorates the function that brings a stored dict of `version` to `version + 1`."""
+
+        def register(function: Upcast) -> Upcast:
+            self.named(type_name).upcasts[version] = function
+            return function
+
+        return register
+
+    def of(self, event: Event | type[Event]) -> EventType:
+        """The entry of an event or an event class."""
+        cls = event if isinstance(event, type) else event.__class__
+        try:
+            return self._by_class[cls]
+        except KeyError:
+            raise CatalogueError(f"{cls.__name__} is not declared as an event") from None
+
+    def named(self, name: str) -> EventType:
+        """The entry under a stored name.
+
+        Raises:
+            UnknownEventType: no such name.
+        """
+        try:
+            return self._by_name[name]
+        except KeyError:
+            raise UnknownEventType(name, 0) from None
+
+    def knows(self, name: str, version: int) -> bool:
+        """Whether a stored type of this version can be read."""
+        known = self._by_name.get(name)
+        return known is not None and (version == known.version or all(v in known.upcasts for v in range(version, known.version))) and version <= known.version
+
+    def __iter__(self) -> Iterator[EventType]:
+        return iter(sorted(self._by_name.values(), key=lambda one: one.name))
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._by_name
+
+
+catalogue = Catalogue()
+"""The catalogue of this process; declaring an event class puts it here."""
+
+
+def discover(package: types.ModuleType) -> None:
+    """Import every module of every subpackage that declares events, so that nothing has to list them."""
+    for found in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+        if found.ispkg and importlib.util.find_spec(f"{found.name}.events") is not None:
+            noun = importlib.import_module(found.name)
+            for module in pkgutil.iter_modules(noun.__path__, f"{noun.__name__}."):
+                importlib.import_module(module.name)
+
+
+def erased_copy(event: Event) -> Event:
+    """The event as a reader sees it once its people are forgotten."""
+    personal = catalogue.of(event).personal
+    return event.model_copy(update=dict.fromkeys(personal, ERASED)) if personal else event
+
+
+def sentence(event: Event) -> str:
+    """The fact in one sentence, personal values that are gone shown as such."""
+    says = catalogue.of(event).says or catalogue.of(event).name.replace(".", " ").replace("_", " ")
+    return says.format_map({name: _shown(value) for name, value in event.__dict__.items()})
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(_shown(one) for one in value)
+    return "" if value is None else str(value)
+
+
+def _stream_of(cls: type[Event], stream: Any) -> Callable[[Event], UUID]:
+    if callable(stream):
+        return stream  # type: ignore[no-any-return]
+    names = (stream,) if isinstance(stream, str) else tuple(stream)
+    missing = [name for name in names if name not in cls.model_fields]
+    if missing:
+        raise CatalogueError(f"{place_of(cls)} {cls.__name__}: no field {missing[0]} to name its stream")
+
+    def first_set(event: Event) -> UUID:
+        found = next((value for name in names if (value := getattr(event, name)) is not None), None)
+        if found is None:
+            raise CatalogueError(f"{cls.__name__}: none of {', '.join(names)} is set, so it belongs to no stream")
+        return found
+
+    return first_set
+
+
+def id_kind(hint: object) -> str | None:
+    """`contact` for `ContactId`, also inside unions and tuples; None for anything that is no id type."""
+    if isinstance(hint, NewType) and hint.__supertype__ is UUID:
+        return hint.__name__.removesuffix("Id").lower()
+    return next((kind for part in get_args(hint) if (kind := id_kind(part))), None)
+
+
+def _references(cls: type[Event]) -> dict[str, str]:
+    return {name: kind for name, info in cls.model_fields.items() if (kind := id_kind(info.annotation))}
+
+
+__all__ = ["Catalogue", "EventType", "Erased", "catalogue", "discover", "erased_copy", "id_kind", "sentence"]

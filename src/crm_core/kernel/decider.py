@@ -1,0 +1,199 @@
+"""Deciders: state folded from events, and the decisions that turn a command into new events."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar, get_type_hints
+from uuid import UUID
+
+from crm_core.kernel.catalogue import catalogue
+from crm_core.kernel.errors import UnknownCommand, WiringError
+from crm_core.kernel.messages import Command, Event
+from crm_core.kernel.personal import personal_fields
+from crm_core.kernel.wiring import Place, classes, hints_of, place_of, wiring_error, yielded
+
+_S = TypeVar("_S")
+
+
+@dataclass(frozen=True, slots=True)
+class Fold(Generic[_S]):
+    """A state and how facts change it.
+
+    `opens`: whether the state keeps personal values; only then are sealed fields opened for it.
+    """
+
+    state: type[_S]
+    initial: _S
+    evolve: Callable[[_S, Any], _S]
+    follows: tuple[type[Event], ...]
+    types: tuple[str, ...]
+    opens: bool
+
+    def over(self, events: Iterable[Event]) -> _S:
+        """The state after these events, from nothing."""
+        state = self.initial
+        for event in events:
+            state = self.evolve(state, event)
+        return state
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One registered decision.
+
+    `states`: parameter → decider whose stream is `command.<parameter>_id`. `definitions`: parameter →
+    definition in force. `emits`: the only event classes it may record.
+    """
+
+    function: Callable[..., Iterator[Event]]
+    command: type[Command]
+    parameter: str
+    states: dict[str, "Decider[Any]"]
+    definitions: dict[str, "Definition[Any]"]
+    emits: tuple[type[Event], ...]
+
+    @property
+    def place(self) -> Place:
+        """Where the rule is written."""
+        return place_of(self.function)
+
+    def streams(self, command: Command) -> dict[str, UUID]:
+        """Parameter → id of the stream to load; a parameter whose id is not set has none."""
+        found = {name: getattr(command, f"{name}_id") for name in self.states}
+        return {name: stream for name, stream in found.items() if stream is not None}
+
+    def decide(self, command: Command, states: dict[str, Any], definitions: dict[str, Any]) -> list[Event]:
+        """The events that the command leads to; an empty list: nothing to record.
+
+        Raises:
+            Refused: a rule said no.
+            WiringError: the decision yields an event that its annotation does not name.
+        """
+        given = {name: states.get(name, decider.fold.initial) for name, decider in self.states.items()}
+        events = list(self.function(**given, **definitions, **{self.parameter: command}))
+        for event in events:
+            if event.__class__ not in self.emits:
+                raise wiring_error(self.function, f"yields {type(event).__name__}, which its annotation does not name")
+        return events
+
+
+_deciders: dict[type[Any], "Decider[Any]"] = {}
+_definitions: dict[type[Any], "Definition[Any]"] = {}
+_decisions: dict[type[Command], Decision] = {}
+
+
+class Decider(Generic[_S]):
+    """One noun's state and decisions.
+
+    ```python
+    deals = Decider("deal", initial=Deal(), evolve=evolve)
+
+    @deals.decision
+    def win(deal: Deal, command: WinDeal) -> Iterator[DealWon]: ...
+    ```
+
+    Annotations are the wiring: `evolve`'s second parameter names the events to load, a decision's
+    parameters name the states it needs (each found under `<parameter>_id` of the command), the
+    definitions in force, and the command; its result names the events it may record.
+    """
+
+    def __init__(self, noun: str, *, initial: _S, evolve: Callable[[_S, Any], _S]) -> None:
+        self.noun = noun
+        self.fold = fold_of(initial, evolve)
+        _deciders[self.fold.state] = self
+
+    def decision(self, function: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any]]:
+        """Register a decision; the function stays as it is.
+
+        Raises:
+            WiringError: the annotations do not say which command, states and events it is about.
+        """
+        hints = hints_of(function)
+        returns = hints.pop("return")
+        commands = {name: hint for name, hint in hints.items() if isinstance(hint, type) and issubclass(hint, Command)}
+        if len(commands) != 1:
+            raise wiring_error(function, "needs exactly one parameter annotated with a Command")
+        [(parameter, command)] = commands.items()
+        states = {name: _deciders[hint] for name, hint in hints.items() if hint in _deciders}
+        definitions = {name: _definitions[hint] for name, hint in hints.items() if hint in _definitions}
+        strangers = hints.keys() - commands.keys() - states.keys() - definitions.keys()
+        if strangers:
+            raise wiring_error(function, f"{', '.join(sorted(strangers))} is no state, definition or command")
+        without = [name for name in states if f"{name}_id" not in command.model_fields]
+        if without:
+            raise wiring_error(function, f"{command.__name__} has no field {without[0]}_id to find {without[0]} by")
+        if command in _decisions and _decisions[command].place.file != place_of(function).file:
+            raise wiring_error(function, f"{command.__name__} is already decided at {_decisions[command].place}")
+        emits = yielded(function, returns)
+        _decisions[command] = Decision(function, command, parameter, states, definitions, classes(function, "return", _union(emits), Event))
+        return function
+
+
+class Definition(Generic[_S]):
+    """Configuration as events: one state folded over every event of its types, whatever the stream.
+
+    A decision that names the state class as a parameter is given the definitions in force.
+    """
+
+    def __init__(self, name: str, *, initial: _S, evolve: Callable[[_S, Any], _S]) -> None:
+        self.name = name
+        self.fold = fold_of(initial, evolve)
+        _definitions[self.fold.state] = self
+
+
+def fold_of(initial: _S, evolve: Callable[[_S, Any], _S]) -> Fold[_S]:
+    """The fold that a function's annotations describe.
+
+    Raises:
+        WiringError: the second parameter names no events.
+    """
+    hints = hints_of(evolve)
+    names = [name for name in hints if name != "return"]
+    if len(names) != 2:  # noqa: PLR2004 - state and event
+        raise wiring_error(evolve, "takes a state and an event")
+    follows = classes(evolve, names[1], hints[names[1]], Event)
+    state = type(initial)
+    kept = personal_fields(get_type_hints(state, include_extras=True))
+    return Fold(state, initial, evolve, follows, tuple(catalogue.of(one).name for one in follows), bool(kept))
+
+
+def decision_for(command: Command | type[Command]) -> Decision:
+    """The decision that handles a command.
+
+    Raises:
+        UnknownCommand: it is no command, or nothing decides it.
+    """
+    cls = command if isinstance(command, type) else type(command)
+    try:
+        return _decisions[cls]
+    except KeyError:
+        raise UnknownCommand(f"{cls.__name__} is no command that anything decides") from None
+
+
+def decisions() -> list[Decision]:
+    """Every registered decision, by command name."""
+    return sorted(_decisions.values(), key=lambda one: one.command.__name__)
+
+
+def deciders() -> list[Decider[Any]]:
+    """Every registered decider, by noun."""
+    return sorted(_deciders.values(), key=lambda one: one.noun)
+
+
+def definitions() -> list[Definition[Any]]:
+    """Every registered definition, by name."""
+    return sorted(_definitions.values(), key=lambda one: one.name)
+
+
+def decider_of(state: type[Any]) -> Decider[Any]:
+    """The decider of a state class."""
+    try:
+        return _deciders[state]
+    except KeyError:
+        raise WiringError(f"{state.__name__} is the state of no decider") from None
+
+
+def _union(parts: tuple[Any, ...]) -> Any:
+    union = parts[0] if parts else None
+    for part in parts[1:]:
+        union = union | part
+    return union

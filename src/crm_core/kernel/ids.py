@@ -1,0 +1,41 @@
+"""Who and what a fact is about: opaque random ids, never made from a personal value."""
+
+from typing import Any, NewType
+from uuid import UUID, uuid5
+
+from pydantic import Field
+
+AccountId = NewType("AccountId", UUID)
+ContactId = NewType("ContactId", UUID)
+DealId = NewType("DealId", UUID)
+LeadId = NewType("LeadId", UUID)
+MessageId = NewType("MessageId", UUID)
+PurchaseId = NewType("PurchaseId", UUID)
+SubmissionId = NewType("SubmissionId", UUID)
+TaskId = NewType("TaskId", UUID)
+TicketId = NewType("TicketId", UUID)
+
+UserId = NewType("UserId", str)
+"""A pseudonymous name for someone who works with the CRM (a login, not an e-mail address)."""
+TeamId = NewType("TeamId", str)
+
+NAMESPACE = UUID("5b1f5b43-5c0e-5d2b-9d5e-0c1d6e9a7c11")
+"""Ids of the library's own streams and derived ids hang under this one."""
+
+UNASSIGNED = UUID(int=0)
+"""Stands in a command for an id that the command id will decide."""
+
+
+def new() -> Any:
+    """The default of a command field whose id the caller may leave out: the command id decides it."""
+    return Field(default=UNASSIGNED, json_schema_extra={"derived": True})
+
+
+def derived(source: UUID, *parts: object) -> UUID:
+    """An id that follows from another: the same parts give the same id, on every machine and retry."""
+    return uuid5(source, "/".join(str(part) for part in parts))
+
+
+def named_stream(noun: str, name: str) -> UUID:
+    """The stream of something that has a name of its own, such as a pipeline definition."""
+    return uuid5(NAMESPACE, f"{noun}/{name}")

@@ -1,0 +1,151 @@
+"""Events are facts, commands are intents; both are frozen, typed and shy about personal values."""
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic._internal._model_construction import ModelMetaclass
+
+from crm_core.kernel.errors import Invalid
+from crm_core.kernel.ids import UNASSIGNED, derived
+from crm_core.kernel.personal import PublicMark, mark_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from uuid import UUID
+
+_CONFIG = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, allow_inf_nan=False)
+
+
+class _Translating(ModelMetaclass):
+    """Constructing a message with wrong input raises our `Invalid`, which names field and rule and no value."""
+
+    def __call__(cls, *args: Any, **values: Any) -> Any:
+        try:
+            return super().__call__(*args, **values)
+        except ValidationError as error:
+            raise invalid(cls.__name__, error) from None
+
+
+class Message(BaseModel, metaclass=_Translating):
+    """What events and commands share. Only fields marked public show in a repr."""
+
+    model_config = _CONFIG
+
+    def __repr_args__(self) -> "Iterable[tuple[str | None, Any]]":
+        fields = type(self).model_fields
+        return [
+            (name, value) if isinstance(mark_of(fields[name].metadata), PublicMark) else (name, _Hidden())
+            for name, value in self.__dict__.items()
+        ]
+
+    def __str__(self) -> str:
+        return repr(self)
+
+
+class _Hidden:
+    def __repr__(self) -> str:
+        return "…"
+
+
+class Event(Message):
+    """A fact, named noun + past participle. Declare it once, with its stored name:
+
+    ```python
+    class DealWon(Event, type="deal.won", says="won for {amount}"):
+        deal_id: Public[DealId]
+        amount: Public[Money]
+    ```
+
+    Class keywords:
+        type: the stored name, `noun.participle`; never a Python path.
+        version: the schema version, from 1; older versions are upcast on reading.
+        stream: the id field (or fields, the first that is set) of the stream the event belongs to;
+            by default the noun's own: `deal_id` for `deal.won`. A function of the event where the
+            stream has a name instead of an id.
+        says: one sentence about the fact, as a format string over its fields.
+
+    Every field is marked `Public[...]` or `Personal[...]`. A personal field is sealed under the key of
+    the event's subject: its contact, else its lead, else the stream itself.
+    """
+
+    if TYPE_CHECKING:
+
+        def __init_subclass__(cls, *, type: str, version: int = 1, stream: Any = None, says: str = "", **kwargs: Any) -> None: ...  # noqa: A002
+    else:
+
+        def __init_subclass__(cls, **kwargs: Any) -> None:
+            super().__init_subclass__()
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **keywords: Any) -> None:
+        from crm_core.kernel.catalogue import catalogue  # noqa: PLC0415 - the catalogue knows events, not the reverse
+
+        catalogue.declare(cls, **keywords)
+
+
+class Command(Message):
+    """An intent, imperative; a decision may refuse it. Fields marked `Private[...]` become personal facts."""
+
+    __derived__: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        cls.__derived__ = tuple(
+            name for name, field in cls.model_fields.items() if field.default is UNASSIGNED
+        )
+
+    def completed(self, command_id: "UUID") -> "Command":
+        """The command with every id that the caller left out derived from the command id."""
+        left_out = [name for name in self.__derived__ if getattr(self, name) == UNASSIGNED]
+        if not left_out:
+            return self
+        return self.model_copy(update={name: derived(command_id, name) for name in left_out})
+
+    def content(self) -> bytes:
+        """What the caller said, as bytes: defaults and derived ids are no part of it.
+
+        Raises:
+            Invalid: a text holds NUL or a lone surrogate.
+        """
+        try:
+            said = self.__pydantic_serializer__.to_json(self, exclude_defaults=True)
+        except Exception:  # noqa: BLE001 - pydantic wraps a UnicodeEncodeError; the fields tell which
+            said = b"\\u0000"
+        if b"\\u0000" in said:
+            problems = list(_bad_text("", self.model_dump()))
+            if problems:
+                raise Invalid(type(self).__name__, problems)
+        return type(self).__name__.encode() + b"\n" + said
+
+
+def _bad_text(path: str, value: Any) -> "Iterable[tuple[str, str]]":
+    match value:
+        case str():
+            if "\0" in value:
+                yield path, "text must not hold NUL"
+            elif not _encodes(value):
+                yield path, "text must not hold lone surrogates"
+        case dict():
+            for key, inner in value.items():
+                yield from _bad_text(f"{path}.{key}".lstrip("."), key)
+                yield from _bad_text(f"{path}.{key}".lstrip("."), inner)
+        case list() | tuple() | set() | frozenset():
+            for number, inner in enumerate(value):
+                yield from _bad_text(f"{path}.{number}", inner)
+
+
+def _encodes(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def invalid(what: str, error: ValidationError) -> Invalid:
+    """Our error for pydantic's: field paths and rules, never an input value."""
+    problems = [
+        (".".join(str(part) for part in problem["loc"]) or what, problem["msg"])
+        for problem in error.errors(include_url=False, include_context=False, include_input=False)
+    ]
+    return Invalid(what, problems)

@@ -1,0 +1,153 @@
+"""Money is an exact amount and a currency; amounts of different currencies never mix."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Any
+
+from pydantic_core import PydanticCustomError, core_schema
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+    from pydantic.json_schema import JsonSchemaValue
+
+_OTHER_DIGITS = {
+    **dict.fromkeys("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split(), 0),
+    **dict.fromkeys("BHD IQD JOD KWD LYD OMR TND".split(), 3),
+    **dict.fromkeys("CLF UYW".split(), 4),
+}
+_LARGEST_MINOR = 2**63 - 1
+
+
+class MoneyError(ValueError):
+    """The amount or the currency is not money; says which rule it breaks."""
+
+
+@dataclass(frozen=True, slots=True, order=False)
+class Money:
+    """An exact amount in one currency, kept at the currency's own minor digits (ISO 4217).
+
+    `Money("12000", "EUR")` takes a string, an int or a Decimal; a float is refused, because it has
+    already lost the cents. The whole fits a 64-bit integer of minor units.
+
+    Raises:
+        MoneyError: a float, NaN or infinity, more decimals than the currency has, an amount beyond
+            64 bits of minor units, or a currency that is not three capital letters.
+    """
+
+    amount: Decimal
+    currency: str
+
+    def __init__(self, amount: str | int | Decimal, currency: str) -> None:
+        object.__setattr__(self, "currency", _currency(currency))
+        object.__setattr__(self, "amount", _amount(amount, self.currency))
+
+    @classmethod
+    def of_minor(cls, minor: int, currency: str) -> Money:
+        """The money that so many minor units (cents) make."""
+        return cls(Decimal(minor).scaleb(-minor_digits(currency)), currency)
+
+    @property
+    def minor(self) -> int:
+        """The amount in minor units: 12.34 EUR is 1234."""
+        return int(self.amount.scaleb(minor_digits(self.currency)))
+
+    def __add__(self, other: Money) -> Money:
+        return Money(self.amount + self._same(other), self.currency)
+
+    def __sub__(self, other: Money) -> Money:
+        return Money(self.amount - self._same(other), self.currency)
+
+    def __lt__(self, other: Money) -> bool:
+        return self.amount < self._same(other)
+
+    def __le__(self, other: Money) -> bool:
+        return self.amount <= self._same(other)
+
+    def __str__(self) -> str:
+        return f"{self.amount:,} {self.currency}"
+
+    def _same(self, other: Money) -> Decimal:
+        if self.currency != other.currency:
+            msg = f"{self.currency} and {other.currency} do not mix"
+            raise MoneyError(msg)
+        return other.amount
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: object, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        return core_schema.no_info_plain_validator_function(
+            _validate, serialization=core_schema.plain_serializer_function_ser_schema(_as_json, when_used="json")
+        )
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {
+            "type": "object",
+            "description": "An exact amount in one currency.",
+            "properties": {
+                "amount": {"type": "string", "pattern": r"^-?\d+(\.\d+)?$"},
+                "currency": {"type": "string", "pattern": "^[A-Z]{3}$"},
+            },
+            "required": ["amount", "currency"],
+            "additionalProperties": False,
+        }
+
+
+def minor_digits(currency: str) -> int:
+    """How many decimals the currency has (ISO 4217): 2 for most, 0 for JPY, 3 for KWD."""
+    return _OTHER_DIGITS.get(currency, 2)
+
+
+def total(amounts: Iterable[Money]) -> dict[str, Money]:
+    """The sums, one for each currency; an empty input gives an empty result."""
+    sums: dict[str, Money] = {}
+    for money in amounts:
+        sums[money.currency] = sums[money.currency] + money if money.currency in sums else money
+    return sums
+
+
+def _currency(currency: object) -> str:
+    if not isinstance(currency, str) or len(currency) != 3 or not (currency.isascii() and currency.isalpha() and currency.isupper()):  # noqa: PLR2004 - ISO 4217
+        msg = "the currency must be three capital letters (ISO 4217)"
+        raise MoneyError(msg)
+    return currency
+
+
+def _amount(amount: object, currency: str) -> Decimal:
+    if isinstance(amount, bool) or not isinstance(amount, (str, int, Decimal)):
+        msg = "the amount must be a decimal string, an int or a Decimal, never a float"
+        raise MoneyError(msg)
+    try:
+        exact = Decimal(amount)
+    except InvalidOperation:
+        exact = Decimal("NaN")
+    if not exact.is_finite():
+        msg = "the amount must be a finite decimal number"
+        raise MoneyError(msg)
+    digits = minor_digits(currency)
+    if exact.adjusted() > 18 or abs(exact).scaleb(digits) > _LARGEST_MINOR:  # noqa: PLR2004 - digits of 2**63
+        msg = "the amount must fit 64 bits of minor units"
+        raise MoneyError(msg)
+    rounded = exact.quantize(Decimal(1).scaleb(-digits))
+    if rounded != exact:
+        msg = f"{currency} has {digits} decimals, the amount has more"
+        raise MoneyError(msg)
+    return rounded if rounded else abs(rounded)
+
+
+def _validate(value: object) -> Money:
+    if isinstance(value, Money):
+        return value
+    if isinstance(value, dict) and value.keys() == {"amount", "currency"}:
+        try:
+            return Money(value["amount"], value["currency"])
+        except MoneyError as error:
+            raise PydanticCustomError("money", "{reason}", {"reason": str(error)}) from None
+    raise PydanticCustomError("money", "must be Money, or an object with amount and currency")
+
+
+def _as_json(money: Money) -> dict[str, str]:
+    return {"amount": str(money.amount), "currency": money.currency}

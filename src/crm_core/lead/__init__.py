@@ -1,0 +1,1 @@
+"""People or organisations that have shown interest and are not customers yet."""

@@ -1,0 +1,1 @@
+"""The ledger: hashes that make any change to the log show. Pure: bytes in, bytes out."""

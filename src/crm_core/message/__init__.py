@@ -1,0 +1,1 @@
+"""Messages that somebody or some policy wants sent to a customer."""

@@ -1,0 +1,1 @@
+"""Where the history is kept: SQLite or PostgreSQL, behind the `eventsourcing` library's recorder interfaces."""

@@ -1,0 +1,321 @@
+"""The log: gapless positions in commit order, a hash chain over them, links to customers, command ids."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, cast
+from uuid import UUID
+
+from eventsourcing.persistence import (
+    AggregateRecorder,
+    ApplicationRecorder,
+    IntegrityError,
+    Notification,
+    StoredEvent,
+    Subscription,
+)
+
+from crm_core.kernel.catalogue import catalogue
+from crm_core.kernel.errors import CommandIdReused, CRMError, FollowerHalted, UnknownEventType
+from crm_core.kernel.recorded import Receipt, RecordedEvent, header_close
+from crm_core.kernel.time import Clock, stamp, unstamp
+from crm_core.ledger.chain import GENESIS, chained
+from crm_core.store.mapper import StoredRow
+from crm_core.store.port import Database, Transaction, UniqueViolation
+
+COLUMNS = "position, type, type_version, stream, version, at, header, sealed, public"
+"""What a reader of events selects, in this order."""
+_EVENT_COLUMNS = ("position", "stream", "version", "type", "type_version", "at", "recorded_at", "header", "public", "sealed", "chain")
+_COMMAND_COLUMNS = ("command_id", "fingerprint", "thing", "position", "events", "recorded_at")
+
+
+class StreamsMoved(Exception):  # noqa: N818 - the writer turns it into Conflict or tries again
+    """Some stream is no longer at the version it was decided on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The newest row: where the next one goes."""
+
+    position: int
+    recorded_at: str
+    chain: bytes
+
+
+@dataclass(slots=True)
+class Entry:
+    """One command about to be appended: its events, and the streams it only looked at, with versions."""
+
+    command_id: UUID
+    fingerprint: bytes
+    thing: UUID
+    rows: list[StoredRow]
+    looked_at: dict[UUID, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A command id that was carried out before."""
+
+    fingerprint: bytes
+    receipt: Receipt
+
+
+class EventLog(ApplicationRecorder):
+    """The library's application recorder, ours: reads and appends on either database."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self.database = database
+        self._clock = clock
+
+    # -- writing --------------------------------------------------------------------------------
+
+    def append(self, transaction: Transaction, entries: Sequence[Entry]) -> list[Receipt]:
+        """Append commands' events behind the head, in one order with everybody else's.
+
+        Positions, chain and recorded time are decided here, under the append lock.
+
+        Raises:
+            StreamsMoved: a stream that was only looked at has moved on.
+            UniqueViolation: a stream or a command id was taken meanwhile (when the rows are written).
+        """
+        transaction.lock_log()
+        head = self.head(transaction)
+        self._check_unmoved(transaction, entries)
+        position, chain = head.position, head.chain
+        recorded = max(stamp(self._clock.now()), head.recorded_at)
+        events: list[tuple[Any, ...]] = []
+        links: list[tuple[Any, ...]] = []
+        commands: list[tuple[Any, ...]] = []
+        receipts: list[Receipt] = []
+        when = unstamp(recorded)
+        for entry in entries:
+            lines = []
+            for row in entry.rows:
+                position += 1
+                header = header_close(row.header, recorded, position)
+                chain = chained(chain, header.encode(), row.public.encode(), row.sealed)
+                stream, version = row.originator_id, row.originator_version
+                events.append((position, stream, version, row.topic, row.type_version, row.at, recorded, header, row.public, row.sealed, chain))
+                for thing in row.links:
+                    links.append((thing, position))
+                lines.append(RecordedEvent(row.event_id, row.topic, cast("UUID", stream), version, position))
+            commands.append((entry.command_id, entry.fingerprint, entry.thing, position, len(lines), recorded))
+            receipts.append(Receipt(entry.command_id, entry.thing, position, when, tuple(lines)))
+        if events:
+            transaction.insert("crm_events", _EVENT_COLUMNS, events)
+        if links:
+            transaction.insert("crm_links", ("thing", "position"), links)
+        transaction.insert("crm_commands", _COMMAND_COLUMNS, commands)
+        return receipts
+
+    def _check_unmoved(self, transaction: Transaction, entries: Sequence[Entry]) -> None:
+        written = {row.originator_id for entry in entries for row in entry.rows}
+        looked_at = {stream: version for entry in entries for stream, version in entry.looked_at.items() if stream not in written}
+        if looked_at and self.versions(transaction, list(looked_at)) != {s: v for s, v in looked_at.items() if v}:
+            raise StreamsMoved
+
+    def head(self, transaction: Transaction) -> Head:
+        """The newest row; position 0 in an empty log."""
+        row = transaction.execute("SELECT position, recorded_at, chain FROM crm_events ORDER BY position DESC LIMIT 1").fetchone()
+        return Head(row[0], row[1], bytes(row[2])) if row else Head(0, "", GENESIS)
+
+    # -- commands -------------------------------------------------------------------------------
+
+    def known(self, transaction: Transaction, command_ids: Iterable[UUID]) -> dict[UUID, Known]:
+        """Which of these command ids were carried out, with the receipts they got."""
+        wanted = list(command_ids)
+        found: dict[UUID, Known] = {}
+        for start in range(0, len(wanted), 10_000):
+            condition, values = transaction.where_in("command_id", wanted[start : start + 10_000])
+            rows = transaction.execute(f"SELECT {', '.join(_COMMAND_COLUMNS)} FROM crm_commands WHERE {condition}", values).fetchall()
+            for command_id, fingerprint, thing, position, count, recorded in rows:
+                lines = self._lines(transaction, position, count)
+                receipt = Receipt(_uuid(command_id), _uuid(thing), position, unstamp(recorded), lines)
+                found[receipt.command_id] = Known(bytes(fingerprint), receipt)
+        return found
+
+    def receipt(self, transaction: Transaction, command_id: UUID, fingerprint: bytes) -> Receipt | None:
+        """The receipt this command got; None: it was never carried out.
+
+        Raises:
+            CommandIdReused: the id stands for a command with other content.
+        """
+        known = self.known(transaction, [command_id]).get(command_id)
+        if known is not None and known.fingerprint != fingerprint:
+            raise CommandIdReused(command_id)
+        return known.receipt if known else None
+
+    def _lines(self, transaction: Transaction, last: int, count: int) -> tuple[RecordedEvent, ...]:
+        if not count:
+            return ()
+        rows = transaction.execute(
+            "SELECT position, type, stream, version, header FROM crm_events WHERE position > ? AND position <= ? ORDER BY position",
+            [last - count, last],
+        ).fetchall()
+        return tuple(RecordedEvent(_event_id(header), name, _uuid(stream), version, position) for position, name, stream, version, header in rows)
+
+    # -- streams --------------------------------------------------------------------------------
+
+    def versions(self, transaction: Transaction, streams: Sequence[UUID]) -> dict[UUID, int]:
+        """Stream → version as it is now; streams without events are left out."""
+        condition, values = transaction.where_in("stream", streams)
+        rows = transaction.execute(f"SELECT stream, max(version) FROM crm_events WHERE {condition} GROUP BY stream", values).fetchall()
+        return {_uuid(stream): version for stream, version in rows}
+
+    def stream(self, transaction: Transaction, stream: UUID, types: Sequence[str]) -> list[Any]:
+        """Rows of `COLUMNS` in one stream: those of the types, and the newest whatever its type."""
+        condition, values = transaction.where_in("type", types)
+        return transaction.execute(
+            f"SELECT {COLUMNS} FROM crm_events WHERE stream = ? AND ({condition} OR version = "
+            "(SELECT max(version) FROM crm_events WHERE stream = ?)) ORDER BY version",
+            [stream, *values, stream],
+        ).fetchall()
+
+    def streams(self, transaction: Transaction, streams: Sequence[UUID], types: Sequence[str]) -> list[Any]:
+        """Rows of `COLUMNS` in many streams, of these types, by stream and version."""
+        in_streams, stream_values = transaction.where_in("stream", streams)
+        of_types, type_values = transaction.where_in("type", types)
+        return transaction.execute(
+            f"SELECT {COLUMNS} FROM crm_events WHERE {in_streams} AND {of_types} ORDER BY stream, version", [*stream_values, *type_values]
+        ).fetchall()
+
+    # -- reading in order -----------------------------------------------------------------------
+
+    def page(  # noqa: PLR0913 - a page is bounded on both sides, by type and by size
+        self, transaction: Transaction, after: int, upto: int, types: Sequence[str] | None, limit: int, about: Sequence[UUID] = ()
+    ) -> list[Any]:
+        """Rows of `COLUMNS` behind `after` up to `upto`, oldest first, at most `limit`.
+
+        `types`: only these (None: all). `about`: only those in the streams of these things or linked to one.
+        """
+        conditions, values = ["position > ?", "position <= ?"], [after, upto]
+        if types is not None:
+            condition, more = transaction.where_in("type", types)
+            conditions.append(condition)
+            values += more
+        if about:
+            in_stream, streams = transaction.where_in("stream", about)
+            linked, things = transaction.where_in("thing", about)
+            conditions.append(
+                f"position IN (SELECT position FROM crm_events WHERE {in_stream} UNION SELECT position FROM crm_links WHERE {linked})"
+            )
+            values += [*streams, *things]
+        return transaction.execute(
+            f"SELECT {COLUMNS} FROM crm_events WHERE {' AND '.join(conditions)} ORDER BY position LIMIT ?", [*values, limit]
+        ).fetchall()
+
+    def unknown_type(self, transaction: Transaction, after: int, upto: int) -> UnknownEventType | None:
+        """The first type or version in this range that this code cannot read."""
+        rows = transaction.execute(
+            "SELECT type, type_version, min(position) FROM crm_events WHERE position > ? AND position <= ? GROUP BY type, type_version",
+            [after, upto],
+        ).fetchall()
+        unknown = sorted((first, name, version) for name, version, first in rows if not catalogue.knows(name, version))
+        return UnknownEventType(unknown[0][1], unknown[0][2], unknown[0][0]) if unknown else None
+
+    def position_at(self, transaction: Transaction, instant: datetime) -> int:
+        """The last position recorded at or before an instant: recorded time never decreases, so it is a binary search."""
+        text, low, high = stamp(instant), 0, self.head(transaction).position
+        while low < high:
+            middle = (low + high + 1) // 2
+            [recorded] = transaction.execute("SELECT recorded_at FROM crm_events WHERE position = ?", [middle]).fetchone()
+            low, high = (middle, high) if recorded <= text else (low, middle - 1)
+        return low
+
+    # -- the library's interface ----------------------------------------------------------------
+
+    def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None:
+        """Append rows as the library hands them over: `command` names the command they belong to.
+
+        Raises:
+            IntegrityError: a stream already has an event of that version.
+        """
+        rows = cast("list[StoredRow]", list(stored_events))
+        if not rows:
+            return []
+        entry: Entry = kwargs["command"]
+        entry.rows = rows
+        try:
+            with self.database.appending() as transaction:
+                [receipt] = self.append(transaction, [entry])
+        except UniqueViolation as error:
+            raise IntegrityError(str(error)) from None
+        return [line.position for line in receipt.events]
+
+    def select_events(
+        self, originator_id: UUID | str, *, gt: int | None = None, lte: int | None = None, desc: bool = False, limit: int | None = None
+    ) -> Sequence[StoredEvent]:
+        """A stream's rows, by version."""
+        values: list[Any] = [originator_id, -1 if gt is None else gt, 2**62 if lte is None else lte, 2**62 if limit is None else limit]
+        with self.database.looking() as transaction:
+            rows = transaction.execute(
+                f"SELECT {COLUMNS} FROM crm_events WHERE stream = ? AND version > ? AND version <= ? "
+                f"ORDER BY version {'DESC' if desc else 'ASC'} LIMIT ?",
+                values,
+            ).fetchall()
+        return [stored(row) for row in rows]
+
+    def select_notifications(
+        self, start: int | None, limit: int, stop: int | None = None, topics: Sequence[str] = (), *, inclusive_of_start: bool = True
+    ) -> Sequence[Notification]:
+        """The log's rows in order, as the library's notifications."""
+        after = 0 if start is None else start - 1 if inclusive_of_start else start
+        with self.database.looking() as transaction:
+            rows = self.page(transaction, after, 2**62 if stop is None else stop, list(topics) or None, limit)
+        return [_notification(row) for row in rows]
+
+    def max_notification_id(self) -> int | None:
+        """The head's position; None: the log is empty."""
+        with self.database.looking() as transaction:
+            return self.head(transaction).position or None
+
+    def subscribe(self, gt: int | None = None, topics: Sequence[str] = ()) -> Subscription[ApplicationRecorder]:
+        """Not offered: followers read pages, see `crm_core.following`."""
+        msg = "follow the log with CRM.run() or CRM.running()"
+        raise NotImplementedError(msg)
+
+
+class StreamReader(AggregateRecorder):
+    """The library's aggregate recorder over the log, reading only the types a fold names."""
+
+    def __init__(self, log: EventLog, types: Sequence[str]) -> None:
+        self._log = log
+        self._types = list(types)
+
+    def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None:
+        """Appending is the log's business."""
+        return self._log.insert_events(stored_events, **kwargs)
+
+    def select_events(
+        self, originator_id: UUID | str, *, gt: int | None = None, lte: int | None = None, desc: bool = False, limit: int | None = None
+    ) -> Sequence[StoredEvent]:
+        """The stream's rows of these types, and its newest row whatever its type."""
+        if (gt, lte, desc, limit) != (None, None, False, None):
+            return [row for row in self._log.select_events(originator_id, gt=gt, lte=lte, desc=desc, limit=limit) if row.topic in self._types]
+        with self._log.database.looking() as transaction:
+            return [stored(row) for row in self._log.stream(transaction, cast("UUID", originator_id), self._types)]
+
+
+def stored(row: tuple[Any, ...]) -> StoredRow:
+    """The stored event of a row of `COLUMNS`."""
+    _, name, type_version, stream, version, at, header, sealed, public = row
+    return StoredRow(_uuid(stream), version, name, type_version, at, header, public, bytes(sealed))
+
+
+def _notification(row: tuple[Any, ...]) -> Notification:
+    one = stored(row)
+    return Notification(one.originator_id, one.originator_version, one.topic, one.state, row[0])
+
+
+def _uuid(value: Any) -> UUID:
+    return value if isinstance(value, UUID) else UUID(value)
+
+
+def _event_id(header: str) -> UUID:
+    return UUID(header[7:43])
+
+
+def halted(follower: str, error: CRMError, position: int) -> FollowerHalted:
+    """The error of a follower that must not go on."""
+    return FollowerHalted(follower, position, str(error))

@@ -1,0 +1,168 @@
+"""Between events and their stored form: a header, public JSON, and one sealed blob for each subject."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from eventsourcing.persistence import JSONTranscoder, Mapper, StoredEvent
+
+from crm_core.kernel.catalogue import EventType, catalogue
+from crm_core.kernel.errors import PayloadTooLarge
+from crm_core.kernel.messages import Event
+from crm_core.kernel.recorded import Recorded
+from crm_core.ledger.chain import lp
+from crm_core.store.keys import KeyRing
+
+LARGEST = 256 * 1024
+"""No stored event is larger than this many bytes."""
+
+
+class StoredRow(StoredEvent):
+    """A stored event with its envelope.
+
+    `state` is what the chain's inner hash covers: the public JSON behind its length, then the sealed
+    bytes. `header` lacks its end (`recorded_at` and `position`) until the append lock knows them.
+    """
+
+    header: str
+    public: str
+    sealed: bytes
+    type_version: int
+    at: str
+    links: tuple[UUID, ...]
+    event_id: UUID
+
+    def __init__(  # noqa: PLR0913 - a row has this many columns
+        self, stream: UUID, version: int, type_name: str, type_version: int, at: str, header: str, public: str, sealed: bytes,
+        links: tuple[UUID, ...] = (), event_id: UUID = UUID(int=0),
+    ) -> None:
+        self.__dict__.update(
+            originator_id=stream, originator_version=version, topic=type_name, type_version=type_version, at=at,
+            header=header, public=public, sealed=sealed, links=links, event_id=event_id,
+        )  # fmt: skip
+
+    @property
+    def state(self) -> bytes:  # type: ignore[override]
+        """The bytes of the content."""
+        return lp(self.public.encode()) + self.sealed
+
+
+@dataclass(frozen=True, slots=True)
+class Drafted:
+    """An event that is about to be recorded: what the library calls a domain event.
+
+    `opened` is the header so far; `subjects` says for each personal field whose it is.
+    """
+
+    originator_id: UUID
+    originator_version: int
+    entry: EventType
+    event: Event
+    event_id: UUID
+    at: str
+    opened: str
+    subjects: dict[str, UUID]
+    links: tuple[UUID, ...]
+
+
+class EventMapper(Mapper[UUID]):
+    """The library's mapper, ours: seals on the way in, and opens on the way out for readers that may see.
+
+    `opens`: whether readers get personal values; otherwise every personal field is withheld, and
+    nothing is decrypted.
+    """
+
+    def __init__(self, keys: KeyRing, *, opens: bool = True) -> None:
+        super().__init__(JSONTranscoder())
+        self._keys = keys
+        self._opens = opens
+
+    def to_stored_event(self, domain_event: Drafted) -> StoredRow:  # type: ignore[override]
+        """The row to be stored.
+
+        Raises:
+            PayloadTooLarge: it would exceed 256 KiB.
+            KeyErased: it says something about a person who was forgotten.
+        """
+        entry, event, personal = domain_event.entry, domain_event.event, domain_event.subjects
+        to_json = event.__pydantic_serializer__.to_json
+        public = to_json(event, exclude=entry.personal.keys() if entry.personal else None).decode()
+        sealed = b""
+        if personal:
+            place = binding(entry.name, domain_event.originator_id, domain_event.originator_version)
+            for subject in sorted(set(personal.values())):
+                names = [name for name, whose in personal.items() if whose == subject]
+                sealed += framed(subject, names, self._keys.seal(subject, place, to_json(event, include=set(names))))
+        if len(public) + len(sealed) > LARGEST // 4 and len(public.encode()) + len(sealed) + len(domain_event.opened) > LARGEST - 128:
+            raise PayloadTooLarge(type(event).__name__, [("event", "must not exceed 256 KiB as stored")])
+        return StoredRow(
+            domain_event.originator_id, domain_event.originator_version, entry.name, entry.version, domain_event.at,
+            domain_event.opened, public, sealed, domain_event.links, domain_event.event_id,
+        )  # fmt: skip
+
+    def to_domain_event(self, stored_event: StoredEvent) -> Event:  # type: ignore[override]
+        """The event of a row, brought to its present version.
+
+        Raises:
+            UnknownEventType: this code does not know the type or version.
+        """
+        row: Any = stored_event
+        return self.read(row.topic, row.type_version, row.originator_id, row.originator_version, row.public, row.sealed)
+
+    def read(self, type_name: str, type_version: int, stream: object, version: int, public: str, sealed: bytes) -> Event:  # noqa: PLR0913 - the columns of a row
+        """The event of these columns."""
+        entry = catalogue.named(type_name)
+        if not sealed:
+            return entry.read(type_version, public, "{}")
+        if self._opens:
+            return entry.read(type_version, public, self._opened(binding(type_name, stream, version), sealed))
+        if type_version == entry.version:
+            return entry.read(type_version, public, entry.withheld)
+        names = [name for _, these, _ in unsealed(sealed) for name in these]
+        return entry.read(type_version, public, "{" + _gone(names, "withheld") + "}")
+
+    def recorded(self, rows: Sequence[tuple[Any, ...]]) -> list[Recorded]:
+        """Facts with envelopes, from rows of `COLUMNS`."""
+        if self._opens:
+            self._keys.prefetch(subject for row in rows for subject, _, _ in unsealed(row[7]))
+        return [
+            Recorded(position, self.read(name, type_version, stream, version, public, sealed), at, header)
+            for position, name, type_version, stream, version, at, header, sealed, public in rows
+        ]
+
+    def _opened(self, place: bytes, sealed: bytes) -> str:
+        parts = []
+        for subject, names, blob in unsealed(sealed):
+            opened = self._keys.open(subject, place, blob)
+            parts.append(opened.decode()[1:-1] if opened is not None else _gone(names, "erased"))
+        return "{" + ",".join(parts) + "}"
+
+
+def binding(type_name: str, stream: object, version: int) -> bytes:
+    """What a sealed blob is bound to: moved to another event, it no longer opens."""
+    return f"{type_name}|{stream}|{version}|".encode()
+
+
+def framed(subject: UUID, names: list[str], blob: bytes) -> bytes:
+    """One subject's part of the sealed bytes: whose, which fields, and the blob."""
+    return subject.bytes + lp(",".join(names).encode()) + lp(blob)
+
+
+def unsealed(sealed: bytes) -> Iterator[tuple[UUID, list[str], bytes]]:
+    """The parts of the sealed bytes."""
+    start = 0
+    while start < len(sealed):
+        subject = UUID(bytes=sealed[start : start + 16])
+        names, start = _behind_length(sealed, start + 16)
+        blob, start = _behind_length(sealed, start)
+        yield subject, names.decode().split(","), blob
+
+
+def _behind_length(data: bytes, start: int) -> tuple[bytes, int]:
+    end = start + 4 + int.from_bytes(data[start : start + 4], "big")
+    return data[start + 4 : end], end
+
+
+def _gone(names: list[str], why: str) -> str:
+    return ",".join(f'"{name}":{{"$erased":"{why}"}}' for name in names)

@@ -1,0 +1,216 @@
+"""Opens the database a URL names: checks that it is ours and safe, creates it where it is empty."""
+
+import os
+import sqlite3
+from dataclasses import dataclass
+from importlib.resources import files
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from uuid import uuid4
+
+from crm_core.kernel.errors import DatabaseUnavailable, Invalid, NotACRMDatabase, SchemaMismatch, UnsafeSettings
+from crm_core.kernel.time import Clock
+from crm_core.store.keys import KeyRing
+from crm_core.store.log import EventLog
+from crm_core.store.mapper import EventMapper
+from crm_core.store.port import Database, Transaction
+from crm_core.store.sqlite import SqliteDatabase
+
+SCHEMA = 1
+"""The number of the newest file in `store/schema`."""
+_SCHEMES = "memory://, sqlite:///FILE or postgresql://…"
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """An opened database with its key ring: everything the application needs from below."""
+
+    url: str
+    database: Database
+    keys: KeyRing
+    log: EventLog
+    open_mapper: EventMapper
+    withholding_mapper: EventMapper
+
+    def mapper(self, *, opens: bool) -> EventMapper:
+        """The mapper for readers that may (or may not) see personal values."""
+        return self.open_mapper if opens else self.withholding_mapper
+
+    def close(self) -> None:
+        """Give back every connection."""
+        self.keys.close()
+        self.database.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Address:
+    scheme: str
+    target: str
+    schema: str
+    durability: str
+    keys: str | None
+
+
+def open_store(url: str, clock: Clock) -> Store:
+    """Open the database that a URL names, creating the tables if it is empty.
+
+    Raises:
+        Invalid: the URL is none of memory://, sqlite:///FILE, postgresql://….
+        DatabaseUnavailable: no file or server answers.
+        NotACRMDatabase: the database holds something else.
+        SchemaMismatch: it was made by an older or newer schema.
+        UnsafeSettings: it would lose acknowledged events, or `POSTGRES_ENABLE_DB_FUNCTIONS` is set.
+    """
+    if os.environ.get("POSTGRES_ENABLE_DB_FUNCTIONS", "").lower() in ("y", "yes", "t", "true", "on", "1"):
+        msg = "POSTGRES_ENABLE_DB_FUNCTIONS makes readers of the eventsourcing library miss events; unset it"
+        raise UnsafeSettings(msg)
+    address = _parse(url)
+    database, keys = _postgres(address) if address.scheme == "postgresql" else _sqlite(address)
+    ring = KeyRing(keys)
+    log = EventLog(database, clock)
+    return Store(url, database, ring, log, EventMapper(ring), EventMapper(ring, opens=False))
+
+
+def _parse(url: str) -> _Address:
+    parts = urlsplit(url)
+    options = dict(parse_qsl(parts.query))
+    schema = options.pop("schema", "crm")
+    durability = options.pop("durability", "full")
+    keys = options.pop("keys", None)
+    if durability not in ("full", "test"):
+        raise Invalid("url", [("durability", "must be full or test")])
+    if not schema.isascii() or not schema.replace("_", "a").isalnum() or schema != schema.lower() or schema[:1].isdigit():
+        raise Invalid("url", [("schema", "must be lower-case letters, digits and underscores")])
+    if parts.scheme == "memory":
+        return _Address("memory", ":memory:", schema, "memory", keys)
+    if parts.scheme == "sqlite" and not parts.netloc and len(parts.path) > 1:
+        return _Address("sqlite", parts.path[1:], schema, durability, keys)
+    if parts.scheme in ("postgresql", "postgres"):
+        return _Address("postgresql", urlunsplit(("postgresql", parts.netloc, parts.path, urlencode(options), "")), schema, durability, keys)
+    raise Invalid("url", [("url", f"must be {_SCHEMES}")])
+
+
+# -- SQLite -------------------------------------------------------------------------------------
+
+
+def _sqlite(address: _Address) -> tuple[Database, Database]:
+    if address.scheme == "memory":
+        database, keys = SqliteDatabase(":memory:", durability="memory"), SqliteDatabase(":memory:", durability="memory")
+    else:
+        keys_path = address.keys or f"{address.target.removesuffix('.db')}.keys.db"
+        database = SqliteDatabase(address.target, durability=address.durability)
+        _prepare_sqlite(database)
+        keys = SqliteDatabase(keys_path, durability=address.durability)
+    if address.scheme == "memory":
+        _prepare_sqlite(database)
+    _script(keys, "keys.sqlite.sql")
+    return database, keys
+
+
+def _prepare_sqlite(database: SqliteDatabase) -> None:
+    with database.looking() as transaction:
+        tables = _tables(transaction, "SELECT name FROM sqlite_master WHERE type = 'table'")
+    if not tables:
+        with database.writing() as transaction:
+            if not _tables(transaction, "SELECT name FROM sqlite_master WHERE type = 'table'"):
+                for statement in _statements("0001.sqlite.sql"):
+                    transaction.execute(statement)
+                _describe(transaction)
+        return
+    _check(database, tables)
+
+
+def _script(database: SqliteDatabase, name: str) -> None:
+    with database.looking() as transaction:
+        for statement in _statements(name):
+            transaction.execute(statement)
+
+
+def _statements(name: str) -> list[str]:
+    text = files(__package__).joinpath("schema", name).read_text(encoding="utf-8")
+    statements, pending = [], ""
+    for line in text.splitlines(keepends=True):
+        pending += line
+        if sqlite3.complete_statement(pending):
+            statements.append(pending.strip())
+            pending = ""
+    return statements
+
+
+# -- PostgreSQL ---------------------------------------------------------------------------------
+
+
+def _postgres(address: _Address) -> tuple[Database, Database]:
+    try:
+        from crm_core.store.postgres import PostgresDatabase  # noqa: PLC0415 - psycopg is loaded only where it is used
+    except ImportError as error:
+        msg = "psycopg finds no libpq: install crm-core[binary], or your system's libpq"
+        raise DatabaseUnavailable(msg) from error
+    database = PostgresDatabase(address.target, address.schema, durability=address.durability)
+    with database.looking() as transaction:
+        if address.durability == "full":
+            _refuse_unsafe(transaction)
+        tables = _tables(transaction, "SELECT tablename FROM pg_tables WHERE schemaname = ?", [address.schema])
+    if tables:
+        _check(database, tables)
+    else:
+        _create_postgres(database, address.schema)
+    keys = PostgresDatabase(address.keys or address.target, f"{address.schema}_keys", durability=address.durability)
+    with keys.looking() as transaction:
+        ready = _tables(transaction, "SELECT tablename FROM pg_tables WHERE schemaname = ?", [keys.schema])
+    if "crm_keys" not in ready:
+        with keys.writing() as transaction:
+            transaction.lock_log()
+            transaction.execute(f"CREATE SCHEMA IF NOT EXISTS {keys.schema}")
+            for statement in _file("keys.postgres.sql").split(";\n"):
+                transaction.execute(statement)
+    return database, keys
+
+
+def _create_postgres(database: Database, schema: str) -> None:
+    """Create the tables; under the log's lock, since first starts at the same moment would collide."""
+    with database.writing() as transaction:
+        transaction.lock_log()
+        if "crm_meta" in _tables(transaction, "SELECT tablename FROM pg_tables WHERE schemaname = ?", [schema]):
+            return
+        transaction.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+        for statement in _file("0001.postgres.sql").split(";\n"):
+            if statement.strip():
+                transaction.execute(statement)
+        _describe(transaction)
+
+
+def _refuse_unsafe(transaction: Transaction) -> None:
+    unsafe = [
+        name for name in ("fsync", "full_page_writes", "synchronous_commit")
+        if transaction.execute("SELECT current_setting(?)", [name]).fetchone()[0] == "off"
+    ]  # fmt: skip
+    if unsafe:
+        msg = f"{', '.join(unsafe)} is off: acknowledged events would be lost; turn it on, or say ?durability=test"
+        raise UnsafeSettings(msg)
+
+
+# -- both ---------------------------------------------------------------------------------------
+
+
+def _file(name: str) -> str:
+    return files(__package__).joinpath("schema", name).read_text(encoding="utf-8")
+
+
+def _tables(transaction: Transaction, sql: str, values: list[str] | None = None) -> set[str]:
+    return {row[0] for row in transaction.execute(sql, values or []).fetchall()}
+
+
+def _describe(transaction: Transaction) -> None:
+    transaction.executemany("INSERT INTO crm_meta (name, value) VALUES (?, ?)", [("schema", str(SCHEMA)), ("log", str(uuid4()))])
+
+
+def _check(database: Database, tables: set[str]) -> None:
+    if "crm_meta" not in tables:
+        names = ", ".join(sorted(tables)[:3])
+        database.close()
+        raise NotACRMDatabase(f"this database holds other tables ({names}) and no CRM; nothing was changed")
+    with database.looking() as transaction:
+        found = int(transaction.execute("SELECT value FROM crm_meta WHERE name = 'schema'").fetchone()[0])
+    if found != SCHEMA:
+        database.close()
+        raise SchemaMismatch(found, SCHEMA)

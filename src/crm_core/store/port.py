@@ -1,0 +1,102 @@
+"""The door that the rings' engines use: transactions and the differences between two databases."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+
+class UniqueViolation(Exception):  # noqa: N818 - never leaves the store: the append decides what it means
+    """A row with this key is there already."""
+
+
+class Rows(Protocol):
+    """What a statement answers."""
+
+    rowcount: int
+
+    def fetchall(self) -> list[Any]:
+        """Every row, as tuples."""
+        ...
+
+    def fetchone(self) -> Any:
+        """The next row, or None."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """What differs between the databases: column types, by meaning. Everything else is common SQL."""
+
+    name: str
+    uuid: str
+    text: str
+    integer: str
+    boolean: str
+    instant: str
+    day: str
+    decimal: str
+    json: str
+    blob: str
+
+
+class Transaction(ABC):
+    """One open transaction. Statements are common SQL with `?` for parameters."""
+
+    dialect: Dialect
+
+    @abstractmethod
+    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> Rows:
+        """Run one statement."""
+
+    @abstractmethod
+    def executemany(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+        """Run one statement for each row."""
+
+    @abstractmethod
+    def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """Insert new rows the fastest way the database has."""
+
+    @abstractmethod
+    def upsert(self, table: str, columns: Sequence[str], keys: int, rows: Sequence[Sequence[Any]]) -> None:
+        """Insert rows or replace those with the same first `keys` columns, the fastest way the database has."""
+
+    @abstractmethod
+    def where_in(self, column: str, values: Sequence[Any]) -> tuple[str, list[Any]]:
+        """A condition that the column is one of the values, and its parameters."""
+
+    @abstractmethod
+    def lock_log(self) -> None:
+        """Become the only one who appends, until the transaction ends. Taken last, just before the head is read."""
+
+
+class Database(ABC):
+    """A database that transactions can be opened on; safe to share between threads."""
+
+    dialect: Dialect
+    durability: str
+
+    @abstractmethod
+    def reading(self) -> AbstractContextManager[Transaction]:
+        """One consistent snapshot; nothing can be written in it."""
+
+    @abstractmethod
+    def looking(self) -> AbstractContextManager[Transaction]:
+        """Single statements without a transaction around them; each sees the newest commits."""
+
+    @abstractmethod
+    def writing(self) -> AbstractContextManager[Transaction]:
+        """A transaction, committed and durable when the block ends without an error."""
+
+    @abstractmethod
+    def appending(self) -> AbstractContextManager[Transaction]:
+        """A transaction that appends to the log; durable when the block has ended, perhaps sharing an fsync."""
+
+    @abstractmethod
+    def barrier(self) -> None:
+        """Returns when everything that was readable before the call is durable."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Give every connection back."""

@@ -1,0 +1,240 @@
+"""PostgreSQL: many writers, one order. Appends queue on an advisory lock; waiting writers share an fsync."""
+
+import os
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from hashlib import blake2b
+from typing import Any
+
+import psycopg
+from psycopg import errors
+
+from crm_core.kernel.errors import CRMError, DatabaseUnavailable, StoreError
+from crm_core.store.port import Database, Dialect, Rows, Transaction, UniqueViolation
+
+DIALECT = Dialect(
+    name="postgres", uuid="uuid", text="text", integer="bigint", boolean="boolean",
+    instant="timestamptz", day="date", decimal="numeric", json="jsonb", blob="bytea",
+)  # fmt: skip
+BARRIER = "SELECT pg_logical_emit_message(true, 'crm', '')"
+"""A transaction of one byte: its commit returns when all that was written before it is on disk."""
+
+
+@lru_cache(maxsize=1024)
+def _numbered(sql: str) -> str:
+    return sql.replace("%", "%%").replace("?", "%s")
+
+
+class PostgresTransaction(Transaction):
+    """A transaction on one connection."""
+
+    dialect = DIALECT
+
+    def __init__(self, connection: psycopg.Connection[Any], lock_key: int, *, patient: bool = True) -> None:
+        self._connection = connection
+        self._cursor = connection.cursor()
+        self._lock_key = lock_key
+        self._patient = patient
+        self.released_early = False
+
+    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> Rows:
+        return self._cursor.execute(_numbered(sql), parameters, prepare=True, binary=None)  # type: ignore[return-value]
+
+    def executemany(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+        self._cursor.executemany(_numbered(sql), rows)
+
+    def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        with self._cursor.copy(f"COPY {table} ({','.join(columns)}) FROM STDIN (FORMAT BINARY)") as copy:
+            copy.set_types(self._types(table, columns))
+            for row in rows:
+                copy.write_row(row)
+
+    def upsert(self, table: str, columns: Sequence[str], keys: int, rows: Sequence[Sequence[Any]]) -> None:
+        if not rows:
+            return
+        names = ",".join(columns)
+        settings = ",".join(f"{one}=excluded.{one}" for one in columns[keys:])
+        action = f"UPDATE SET {settings}" if settings else "NOTHING"
+        conflict = f"ON CONFLICT ({','.join(columns[:keys])}) DO {action}"
+        if len(rows) < 20:  # noqa: PLR2004 - a temporary table pays from about here
+            marks = ",".join(["%s"] * len(columns))
+            self._cursor.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks}) {conflict}", rows)
+            return
+        staged = f"staged_{table}"
+        self._cursor.execute(f"CREATE TEMP TABLE IF NOT EXISTS {staged} (LIKE {table}) ON COMMIT DELETE ROWS")
+        self._cursor.execute(f"TRUNCATE pg_temp.{staged}")
+        with self._cursor.copy(f"COPY pg_temp.{staged} ({names}) FROM STDIN") as copy:
+            for row in rows:
+                copy.write_row(row)
+        self._cursor.execute(f"INSERT INTO {table} ({names}) SELECT {names} FROM pg_temp.{staged} {conflict}")
+
+    def _types(self, table: str, columns: Sequence[str]) -> list[str]:
+        known = _column_types(table, tuple(columns))
+        if known is None:
+            found = self._cursor.execute(
+                "SELECT attname, format_type(atttypid, NULL) FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0", [table]
+            ).fetchall()
+            known = _remember_types(table, tuple(columns), dict(found))
+        return known
+
+    def where_in(self, column: str, values: Sequence[Any]) -> tuple[str, list[Any]]:
+        return f"{column} = ANY(?)", [list(values)]
+
+    def lock_log(self) -> None:
+        if self._patient:
+            self._cursor.execute("SELECT pg_advisory_xact_lock(%s)", [self._lock_key], prepare=True)
+            return
+        [free] = self._cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [self._lock_key], prepare=True).fetchone() or [False]
+        if not free:
+            self._cursor.execute("SET LOCAL synchronous_commit = off")
+            self._cursor.execute("SELECT pg_advisory_xact_lock(%s)", [self._lock_key], prepare=True)
+            self.released_early = True
+
+
+_types_seen: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+
+
+def _column_types(table: str, columns: tuple[str, ...]) -> list[str] | None:
+    return _types_seen.get((table, columns))
+
+
+def _remember_types(table: str, columns: tuple[str, ...], found: dict[str, str]) -> list[str]:
+    return _types_seen.setdefault((table, columns), [found[one] for one in columns])
+
+
+class PostgresDatabase(Database):
+    """A schema of a PostgreSQL database.
+
+    Connections are made when needed, kept in a stack and given back after each transaction; nothing
+    runs in the background. `schema` holds every table; the log's lock is one per schema.
+    """
+
+    dialect = DIALECT
+
+    def __init__(self, conninfo: str, schema: str, *, durability: str = "full") -> None:
+        self.schema = schema
+        self.durability = durability
+        self._conninfo = conninfo
+        self._idle: list[psycopg.Connection[Any]] = []
+        self._guard = threading.Lock()
+        self._pid = os.getpid()
+        self.closed = False
+        digest = blake2b(f"crm log/{schema}".encode(), digest_size=8).digest()
+        self.lock_key = int.from_bytes(digest, "big", signed=True)
+
+    def _connect(self) -> psycopg.Connection[Any]:
+        try:
+            connection = psycopg.connect(
+                self._conninfo, autocommit=True, application_name="crm", connect_timeout=10,
+                options=f"-c search_path={self.schema} -c timezone=UTC -c lock_timeout=30s -c idle_in_transaction_session_timeout=600s",
+            )
+        except psycopg.Error as error:
+            raise DatabaseUnavailable(f"no PostgreSQL answers ({type(error).__name__})") from None
+        connection.prepare_threshold = 2
+        return connection
+
+    def _take(self) -> psycopg.Connection[Any]:
+        if self.closed:
+            msg = "this CRM is closed"
+            raise StoreError(msg)
+        with self._guard:
+            if self._pid != os.getpid():
+                self._idle, self._pid = [], os.getpid()
+            if self._idle:
+                return self._idle.pop()
+        return self._connect()
+
+    def _give_back(self, connection: psycopg.Connection[Any]) -> None:
+        if connection.closed or connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
+            connection.close()
+            return
+        with self._guard:
+            if not self.closed:
+                self._idle.append(connection)
+                return
+        connection.close()
+
+    @contextmanager
+    def _session(self) -> Iterator[psycopg.Connection[Any]]:
+        connection = self._take()
+        try:
+            yield connection
+        except psycopg.Error as error:
+            if connection.info.transaction_status != psycopg.pq.TransactionStatus.UNKNOWN:
+                _roll_back(connection)
+            raise translated(error) from None
+        except BaseException:
+            _roll_back(connection)
+            raise
+        finally:
+            self._give_back(connection)
+
+    @contextmanager
+    def autocommit(self) -> Iterator[psycopg.Connection[Any]]:
+        """A connection outside any transaction, for set-up."""
+        with self._session() as connection:
+            yield connection
+
+    @contextmanager
+    def reading(self) -> Iterator[Transaction]:
+        with self._session() as connection:
+            connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            yield PostgresTransaction(connection, self.lock_key)
+            connection.execute("COMMIT")
+
+    @contextmanager
+    def looking(self) -> Iterator[Transaction]:
+        with self._session() as connection:
+            yield PostgresTransaction(connection, self.lock_key)
+
+    @contextmanager
+    def writing(self) -> Iterator[Transaction]:
+        with self._session() as connection:
+            connection.execute("BEGIN")
+            yield PostgresTransaction(connection, self.lock_key)
+            connection.execute("COMMIT")
+
+    @contextmanager
+    def appending(self) -> Iterator[Transaction]:
+        with self._session() as connection:
+            connection.execute("BEGIN")
+            transaction = PostgresTransaction(connection, self.lock_key, patient=False)
+            yield transaction
+            connection.execute("COMMIT")
+            if transaction.released_early:
+                connection.execute(BARRIER, prepare=True)
+
+    def barrier(self) -> None:
+        with self._session() as connection:
+            connection.execute(BARRIER, prepare=True)
+
+    def close(self) -> None:
+        with self._guard:
+            self.closed = True
+            idle, self._idle = self._idle, []
+        if self._pid == os.getpid():
+            for connection in idle:
+                connection.close()
+
+
+def _roll_back(connection: psycopg.Connection[Any]) -> None:
+    try:
+        if not connection.closed:
+            connection.execute("ROLLBACK")
+    except psycopg.Error:
+        connection.close()
+
+
+def translated(error: psycopg.Error) -> Exception:
+    """Our error for PostgreSQL's. Its DETAIL lines can hold row values, so they stay behind."""
+    if isinstance(error, errors.UniqueViolation):
+        return UniqueViolation(error.diag.constraint_name or "")
+    if isinstance(error, psycopg.OperationalError) and (error.sqlstate is None or error.sqlstate.startswith(("57P", "08"))):
+        return DatabaseUnavailable(f"the connection to PostgreSQL broke ({error.sqlstate or type(error).__name__})")
+    return _store_error(error)
+
+
+def _store_error(error: psycopg.Error) -> CRMError:
+    return StoreError(f"PostgreSQL refused: {error.sqlstate} {error.diag.message_primary or type(error).__name__}")

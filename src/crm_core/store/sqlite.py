@@ -1,0 +1,202 @@
+"""SQLite: one file (or memory), one writer at a time, every commit synced to disk."""
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from crm_core.kernel.errors import CRMError, DatabaseUnavailable, NotACRMDatabase, StoreError
+from crm_core.store.port import Database, Dialect, Rows, Transaction, UniqueViolation
+
+DIALECT = Dialect(
+    name="sqlite", uuid="TEXT", text="TEXT", integer="INTEGER", boolean="INTEGER",
+    instant="TEXT", day="TEXT", decimal="TEXT", json="TEXT", blob="BLOB",
+)  # fmt: skip
+BUSY_S = 30.0
+"""How long a statement waits for another process's transaction, in seconds."""
+
+sqlite3.register_adapter(UUID, str)
+
+
+class StillLocked(StoreError):
+    """Another process kept the database locked for longer than we wait."""
+
+
+class SqliteTransaction(Transaction):
+    """A transaction on one connection."""
+
+    dialect = DIALECT
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> Rows:
+        return self._connection.execute(sql, parameters)
+
+    def executemany(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+        self._connection.executemany(sql, rows)
+
+    def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        marks = ",".join("?" * len(columns))
+        self._connection.executemany(f"INSERT INTO {table} ({','.join(columns)}) VALUES ({marks})", rows)
+
+    def upsert(self, table: str, columns: Sequence[str], keys: int, rows: Sequence[Sequence[Any]]) -> None:
+        marks = ",".join("?" * len(columns))
+        self._connection.executemany(f"INSERT OR REPLACE INTO {table} ({','.join(columns)}) VALUES ({marks})", rows)
+
+    def where_in(self, column: str, values: Sequence[Any]) -> tuple[str, list[Any]]:
+        if len(values) <= 100:  # noqa: PLR2004 - below it a list of parameters is as fast and uses statement caching
+            return f"{column} IN ({','.join('?' * len(values))})", list(values)
+        listed = ",".join(f'"{value}"' if not isinstance(value, int) else str(value) for value in values)
+        return f"{column} IN (SELECT value FROM json_each(?))", [f"[{listed}]"]
+
+    def lock_log(self) -> None:
+        """Nothing to do: BEGIN IMMEDIATE made us the only writer."""
+
+
+class SqliteDatabase(Database):
+    """A database file, or one in memory.
+
+    Each thread has its own connection (memory: all share one, one at a time). Writers of this process
+    queue on a lock; writers of other processes wait on SQLite's own.
+    """
+
+    dialect = DIALECT
+
+    def __init__(self, path: str, *, durability: str = "full") -> None:
+        self.path = path
+        self.durability = durability
+        self._memory = path == ":memory:"
+        self._local = threading.local()
+        self._all: list[sqlite3.Connection] = []
+        self._write_lock = threading.RLock()
+        self._pid = os.getpid()
+        self._shared = self._connect() if self._memory else None
+        self.closed = False
+
+    def _connect(self) -> sqlite3.Connection:
+        try:
+            connection = sqlite3.connect(self.path, timeout=BUSY_S, isolation_level=None, check_same_thread=False, cached_statements=256)
+            connection.execute("PRAGMA foreign_keys=ON")
+            if not self._memory:
+                _in_wal_mode(connection)
+                connection.execute(f"PRAGMA synchronous={'FULL' if self.durability == 'full' else 'OFF'}")
+                connection.execute("PRAGMA cache_size=-65536")
+        except sqlite3.Error as error:
+            raise translated(error, self.path) from None
+        self._all.append(connection)
+        return connection
+
+    def _connection(self) -> sqlite3.Connection:
+        if self.closed:
+            msg = "this CRM is closed"
+            raise StoreError(msg)
+        if self._shared is not None:
+            return self._shared
+        if self._pid != os.getpid():
+            self._local, self._all, self._pid, self._write_lock = threading.local(), [], os.getpid(), threading.RLock()
+        found: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if found is None:
+            found = self._local.connection = self._connect()
+        return found
+
+    @contextmanager
+    def reading(self) -> Iterator[Transaction]:
+        if self._memory:
+            self._write_lock.acquire()
+        try:
+            connection = self._connection()
+            nested = connection.in_transaction
+            try:
+                if not nested:
+                    connection.execute("BEGIN")
+                yield SqliteTransaction(connection)
+            except sqlite3.Error as error:
+                raise translated(error, self.path) from None
+            finally:
+                if not nested and connection.in_transaction:
+                    connection.execute("ROLLBACK")
+        finally:
+            if self._memory:
+                self._write_lock.release()
+
+    @contextmanager
+    def looking(self) -> Iterator[Transaction]:
+        if self._memory:
+            with self.reading() as transaction:
+                yield transaction
+            return
+        try:
+            yield SqliteTransaction(self._connection())
+        except sqlite3.Error as error:
+            raise translated(error, self.path) from None
+
+    @contextmanager
+    def writing(self) -> Iterator[Transaction]:
+        with self._write_lock:
+            connection = self._connection()
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                yield SqliteTransaction(connection)
+                connection.execute("COMMIT")
+            except sqlite3.IntegrityError as error:
+                raise _integrity(error) from None
+            except sqlite3.Error as error:
+                raise translated(error, self.path) from None
+            finally:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+
+    appending = writing
+
+    def barrier(self) -> None:
+        """Nothing to wait for: what can be read is on disk."""
+
+    def close(self) -> None:
+        with self._write_lock:
+            self.closed = True
+            for connection in self._all if self._pid == os.getpid() else ():
+                connection.close()
+            self._all.clear()
+
+
+def _in_wal_mode(connection: sqlite3.Connection) -> None:
+    """Write-ahead logging, so that readers and the writer do not wait for each other."""
+    [mode] = connection.execute("PRAGMA journal_mode").fetchone()
+    if mode == "wal":
+        return
+    for _ in range(50):
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error):
+                raise
+            connection.execute("SELECT 1")
+            threading.Event().wait(0.05)
+        else:
+            return
+    msg = "another process keeps the database from being opened"
+    raise StillLocked(msg)
+
+
+def _integrity(error: sqlite3.IntegrityError) -> Exception:
+    if error.sqlite_errorname in ("SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY"):
+        return UniqueViolation(str(error))
+    return StoreError(f"SQLite refused the write: {error.sqlite_errorname}")
+
+
+def translated(error: sqlite3.Error, path: str) -> CRMError:
+    """Our error for SQLite's; says the file's name and SQLite's own error name."""
+    name = getattr(error, "sqlite_errorname", type(error).__name__)
+    where = "memory" if path == ":memory:" else Path(path).name
+    if name in ("SQLITE_NOTADB", "SQLITE_CORRUPT"):
+        return NotACRMDatabase(f"{where} is no readable SQLite database ({name})")
+    if name == "SQLITE_CANTOPEN":
+        return DatabaseUnavailable(f"{where} cannot be opened ({name})")
+    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        return StillLocked(f"{where} was locked by another process for {BUSY_S:g} s")
+    return StoreError(f"{where}: {name}: {error}")

@@ -1,0 +1,1 @@
+"""Sentences about the business, and about the log beneath it."""

@@ -1,0 +1,1 @@
+"""How fast, beside the library used as its documentation shows: `python -m tests.benchmarks`."""
