@@ -38,10 +38,8 @@ def evolve(
 ) -> Contact:
     """The person after one more fact."""
     match event:
-        case ContactAdded(lead_id=None):
-            return replace(contact, status="on_record")
         case ContactAdded(lead_id=lead_id):
-            return replace(contact, status="on_record", lead_ids=(lead_id,))
+            return replace(contact, status="on_record", lead_ids=() if lead_id is None else (lead_id,))
         case ContactLinkedToAccount(account_id=account_id, role=role):
             return replace(contact, account_id=account_id, links=contact.links | {(account_id, role)})
         case ContactMatchedToLead(lead_id=lead_id):
@@ -65,9 +63,7 @@ def require_contact(contact: Contact, contact_id: UUID | None) -> None:
 
 
 @contacts.decision
-def add(
-    contact: Contact, account: Account, command: AddContact
-) -> Iterator[ContactAdded | ContactLinkedToAccount]:
+def add(contact: Contact, account: Account, command: AddContact) -> Iterator[ContactAdded | ContactLinkedToAccount]:
     """A person is added once; where they work is a second fact."""
     require_new("contact", command.contact_id, contact.status)
     require_account(account, command.account_id)

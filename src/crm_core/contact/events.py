@@ -65,4 +65,6 @@ class PersonForgotten(Event, type="person.forgotten", stream=("contact_id", "lea
     request_ref: Public[str | None] = None
 
 
-ContactEvent: TypeAlias = ContactAdded | ContactRenamed | ContactLinkedToAccount | ContactMatchedToLead | PersonForgotten
+ContactEvent: TypeAlias = (
+    ContactAdded | ContactRenamed | ContactLinkedToAccount | ContactMatchedToLead | PersonForgotten
+)

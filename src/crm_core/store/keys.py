@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
@@ -20,6 +21,7 @@ TTL_S = 60.0
 """How long an unlocked key is remembered, in seconds; then the key store is asked again."""
 _KEY_VERSION = b"\x00\x01"
 _NONCE = 12
+_MOST_CIPHERS = 200_000
 
 
 class KeyErased(Refused):
@@ -43,32 +45,9 @@ class KeyRing:
         self._guard = threading.Lock()
         self._secret: bytes | None = None
 
-    def mint(self, subjects: Iterable[UUID]) -> None:
-        """Make sure that each of these has a key.
-
-        Raises:
-            KeyErased: one of them was forgotten.
-        """
-        wanted = [one for one in dict.fromkeys(subjects) if self._fresh(one) is None]
-        if wanted:
-            with self._database.writing() as transaction:
-                transaction.executemany(
-                    "INSERT INTO crm_keys (subject, key) VALUES (?, ?) ON CONFLICT DO NOTHING",
-                    [(one, os.urandom(32)) for one in sorted(wanted)],
-                )
-            self._unlock(wanted)
-
-    def seal(self, subject: UUID, context: bytes, personal: bytes) -> bytes:
-        """The personal JSON, sealed; bound to its place in the history by `context`.
-
-        Raises:
-            KeyErased: the subject was forgotten.
-        """
-        cipher = self._cipher(subject, mint=True)
-        if cipher is None:
-            raise KeyErased(subject)
-        nonce = os.urandom(_NONCE)
-        return _KEY_VERSION + nonce + cipher.encrypt(nonce, personal, context + subject.bytes)
+    def sealer(self) -> "Sealer":
+        """Seals for one transaction; new keys are written when it is flushed, before the events are."""
+        return Sealer(self)
 
     def open(self, subject: UUID, context: bytes, blob: bytes) -> bytes | None:
         """The personal JSON again; None: the subject was forgotten.
@@ -77,7 +56,7 @@ class KeyRing:
             KeyMissing: no key and no tombstone.
             PayloadTampered: the blob was altered, or moved from another event.
         """
-        cipher = self._cipher(subject, mint=False)
+        cipher = self.cipher(subject)
         if cipher is None:
             return None
         try:
@@ -88,7 +67,7 @@ class KeyRing:
 
     def prefetch(self, subjects: Iterable[UUID]) -> None:
         """Unlock many keys with one question."""
-        self._unlock([one for one in dict.fromkeys(subjects) if self._fresh(one) is None])
+        self._unlock([one for one in dict.fromkeys(subjects) if self.remembered(one) is None])
 
     def destroy(self, subjects: Iterable[UUID], at: datetime) -> int:
         """Forget these people: overwrite the keys, leave tombstones. Returns how many keys there were."""
@@ -123,32 +102,103 @@ class KeyRing:
             transaction.execute("INSERT INTO crm_secrets (name, value) VALUES ('fingerprint', ?) ON CONFLICT DO NOTHING", [os.urandom(32)])
             return bytes(transaction.execute("SELECT value FROM crm_secrets WHERE name = 'fingerprint'").fetchone()[0])
 
-    def _fresh(self, subject: UUID) -> tuple[AESGCM | None, float] | None:
+    def remembered(self, subject: UUID) -> tuple[AESGCM | None, float] | None:
+        """What is known of a person's key without asking."""
         known = self._ciphers.get(subject)
         return known if known is not None and known[1] > time.monotonic() else None
 
-    def _cipher(self, subject: UUID, *, mint: bool) -> AESGCM | None:
-        known = self._fresh(subject)
+    def cipher(self, subject: UUID) -> AESGCM | None:
+        """What opens this person's fields; None: they were forgotten.
+
+        Raises:
+            KeyMissing: no key and no tombstone.
+        """
+        known = self.remembered(subject)
         if known is None:
-            if mint:
-                self.mint([subject])
-            else:
-                self._unlock([subject])
-            known = self._fresh(subject)
+            self._unlock([subject])
+            known = self.remembered(subject)
         if known is None:
             msg = f"no key and no tombstone for {subject}: the key store is incomplete"
             raise KeyMissing(msg)
         return known[0]
 
+    def mint(self, keys: dict[UUID, bytes]) -> bool:
+        """Store new keys durably; False: someone else made one of them first, so what they sealed is void."""
+        with self._database.writing() as transaction:
+            transaction.executemany(
+                "INSERT INTO crm_keys (subject, key) VALUES (?, ?) ON CONFLICT DO NOTHING", sorted(keys.items())
+            )
+            condition, values = transaction.where_in("subject", list(keys))
+            rows = transaction.execute(f"SELECT subject, key FROM crm_keys WHERE {condition}", values).fetchall()
+        self._remember(rows)
+        return all(key is not None and bytes(key) == keys[UUID(str(subject))] for subject, key in rows)
+
     def _unlock(self, subjects: list[UUID]) -> None:
-        until = time.monotonic() + TTL_S
         with self._database.looking() as transaction:
             for start in range(0, len(subjects), 10_000):
                 condition, values = transaction.where_in("subject", subjects[start : start + 10_000])
-                rows = transaction.execute(f"SELECT subject, key FROM crm_keys WHERE {condition}", values).fetchall()
-                with self._guard:
-                    if len(self._ciphers) > 200_000:  # noqa: PLR2004 - about 100 MB of ciphers
-                        self._ciphers.clear()
-                    for subject, key in rows:
-                        cipher = None if key is None else AESGCM(bytes(key))
-                        self._ciphers[UUID(str(subject))] = (cipher, float("inf") if key is None else until)
+                self._remember(transaction.execute(f"SELECT subject, key FROM crm_keys WHERE {condition}", values).fetchall())
+
+    def _remember(self, rows: list[Any]) -> None:
+        until = time.monotonic() + TTL_S
+        with self._guard:
+            if len(self._ciphers) > _MOST_CIPHERS:
+                self._ciphers.clear()
+            for subject, key in rows:
+                cipher = None if key is None else AESGCM(bytes(key))
+                self._ciphers[UUID(str(subject))] = (cipher, float("inf") if key is None else until)
+
+    def lookup(self, subject: UUID) -> tuple[AESGCM | None, float] | None:
+        """What is known of a person's key after asking the key store; None: there is no row."""
+        if self.remembered(subject) is None:
+            self._unlock([subject])
+        return self.remembered(subject)
+
+
+class Sealer:
+    """Seals personal fields on behalf of one transaction that is about to append.
+
+    A person's first key is made here, in memory, and stored by `flush`, so that a whole batch of new
+    people costs one transaction of the key store, always before the events are.
+    """
+
+    def __init__(self, ring: KeyRing) -> None:
+        self._ring = ring
+        self._absent: set[UUID] = set()
+        self._new: dict[UUID, tuple[bytes, AESGCM]] = {}
+
+    def expect(self, subjects: Iterable[UUID]) -> None:
+        """Ask for many people's keys at once."""
+        wanted = list(subjects)
+        self._ring.prefetch(wanted)
+        self._absent.update(wanted)
+
+    def seal(self, subject: UUID, context: bytes, personal: bytes) -> bytes:
+        """The personal JSON, sealed; bound to its place in the history by `context`.
+
+        Raises:
+            KeyErased: the subject was forgotten.
+        """
+        nonce = os.urandom(_NONCE)
+        return _KEY_VERSION + nonce + self._cipher(subject).encrypt(nonce, personal, context + subject.bytes)
+
+    def flush(self) -> bool:
+        """Store the new keys durably; False: a rival made one of them first, and all must be drafted anew."""
+        if not self._new:
+            return True
+        stored = self._ring.mint({subject: key for subject, (key, _) in self._new.items()})
+        self._new.clear()
+        return stored
+
+    def _cipher(self, subject: UUID) -> AESGCM:
+        made = self._new.get(subject)
+        if made is not None:
+            return made[1]
+        known = self._ring.remembered(subject) if subject in self._absent else self._ring.lookup(subject)
+        if known is None:
+            key = os.urandom(32)
+            self._new[subject] = made = (key, AESGCM(key))
+            return made[1]
+        if known[0] is None:
+            raise KeyErased(subject)
+        return known[0]

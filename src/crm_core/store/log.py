@@ -66,7 +66,7 @@ class EventLog(ApplicationRecorder):
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self.database = database
-        self._clock = clock
+        self.clock = clock
 
     # -- writing --------------------------------------------------------------------------------
 
@@ -83,7 +83,7 @@ class EventLog(ApplicationRecorder):
         head = self.head(transaction)
         self._check_unmoved(transaction, entries)
         position, chain = head.position, head.chain
-        recorded = max(stamp(self._clock.now()), head.recorded_at)
+        recorded = max(stamp(self.clock.now()), head.recorded_at)
         events: list[tuple[Any, ...]] = []
         links: list[tuple[Any, ...]] = []
         commands: list[tuple[Any, ...]] = []

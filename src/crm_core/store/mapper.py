@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from eventsourcing.persistence import JSONTranscoder, Mapper, StoredEvent
@@ -12,7 +12,7 @@ from crm_core.kernel.errors import PayloadTooLarge
 from crm_core.kernel.messages import Event
 from crm_core.kernel.recorded import Recorded
 from crm_core.ledger.chain import lp
-from crm_core.store.keys import KeyRing
+from crm_core.store.keys import KeyRing, Sealer
 
 LARGEST = 256 * 1024
 """No stored event is larger than this many bytes."""
@@ -66,17 +66,36 @@ class Drafted:
     links: tuple[UUID, ...]
 
 
+class Versioned(NamedTuple):
+    """An event at its place in a stream; None: of a type that the reader does not follow."""
+
+    version: int
+    event: Event | None
+
+
 class EventMapper(Mapper[UUID]):
     """The library's mapper, ours: seals on the way in, and opens on the way out for readers that may see.
 
     `opens`: whether readers get personal values; otherwise every personal field is withheld, and
-    nothing is decrypted.
+    nothing is decrypted. `only`: the types worth decoding (None: all).
     """
 
-    def __init__(self, keys: KeyRing, *, opens: bool = True) -> None:
+    def __init__(
+        self, keys: KeyRing, *, opens: bool = True, only: frozenset[str] | None = None, sealer: Sealer | None = None
+    ) -> None:
         super().__init__(JSONTranscoder())
         self._keys = keys
+        self._sealer = sealer or keys.sealer()
         self._opens = opens
+        self._only = only
+
+    def sealing_with(self, sealer: Sealer) -> "EventMapper":
+        """The same mapper for one transaction's writes."""
+        return EventMapper(self._keys, sealer=sealer)
+
+    def reading_only(self, types: Sequence[str], *, opens: bool) -> "EventMapper":
+        """The same mapper for a reader of these types."""
+        return EventMapper(self._keys, opens=opens, only=frozenset(types))
 
     def to_stored_event(self, domain_event: Drafted) -> StoredRow:  # type: ignore[override]
         """The row to be stored.
@@ -93,7 +112,7 @@ class EventMapper(Mapper[UUID]):
             place = binding(entry.name, domain_event.originator_id, domain_event.originator_version)
             for subject in sorted(set(personal.values())):
                 names = [name for name, whose in personal.items() if whose == subject]
-                sealed += framed(subject, names, self._keys.seal(subject, place, to_json(event, include=set(names))))
+                sealed += framed(subject, names, self._sealer.seal(subject, place, to_json(event, include=set(names))))
         if len(public) + len(sealed) > LARGEST // 4 and len(public.encode()) + len(sealed) + len(domain_event.opened) > LARGEST - 128:
             raise PayloadTooLarge(type(event).__name__, [("event", "must not exceed 256 KiB as stored")])
         return StoredRow(
@@ -101,14 +120,17 @@ class EventMapper(Mapper[UUID]):
             domain_event.opened, public, sealed, domain_event.links, domain_event.event_id,
         )  # fmt: skip
 
-    def to_domain_event(self, stored_event: StoredEvent) -> Event:  # type: ignore[override]
+    def to_domain_event(self, stored_event: StoredEvent) -> Versioned:  # type: ignore[override]
         """The event of a row, brought to its present version.
 
         Raises:
             UnknownEventType: this code does not know the type or version.
         """
         row: Any = stored_event
-        return self.read(row.topic, row.type_version, row.originator_id, row.originator_version, row.public, row.sealed)
+        if self._only is not None and row.topic not in self._only:
+            return Versioned(row.originator_version, None)
+        event = self.read(row.topic, row.type_version, row.originator_id, row.originator_version, row.public, row.sealed)
+        return Versioned(row.originator_version, event)
 
     def read(self, type_name: str, type_version: int, stream: object, version: int, public: str, sealed: bytes) -> Event:  # noqa: PLR0913 - the columns of a row
         """The event of these columns."""

@@ -2,18 +2,21 @@
 
 import os
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources import files
+from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from uuid import uuid4
 
 from crm_core.kernel.errors import DatabaseUnavailable, Invalid, NotACRMDatabase, SchemaMismatch, UnsafeSettings
+from crm_core.kernel.decider import Fold
 from crm_core.kernel.time import Clock
 from crm_core.store.keys import KeyRing
 from crm_core.store.log import EventLog
 from crm_core.store.mapper import EventMapper
 from crm_core.store.port import Database, Transaction
 from crm_core.store.sqlite import SqliteDatabase
+from crm_core.store.streams import Streams
 
 SCHEMA = 1
 """The number of the newest file in `store/schema`."""
@@ -30,10 +33,28 @@ class Store:
     log: EventLog
     open_mapper: EventMapper
     withholding_mapper: EventMapper
+    _streams: dict[str, Streams] = field(default_factory=dict)
 
     def mapper(self, *, opens: bool) -> EventMapper:
         """The mapper for readers that may (or may not) see personal values."""
         return self.open_mapper if opens else self.withholding_mapper
+
+    def streams(self, noun: str, fold: Fold[Any]) -> Streams:
+        """The loader of one decider's streams."""
+        if noun not in self._streams:
+            self._streams[noun] = Streams(self.log, self.open_mapper, fold)
+        return self._streams[noun]
+
+    @property
+    def schema(self) -> int:
+        """The schema number this library works with."""
+        return SCHEMA
+
+    @property
+    def described(self) -> str:
+        """Which database it is, without user, password or host options."""
+        parts = urlsplit(self.url)
+        return self.url.partition("?")[0] if parts.scheme in ("memory", "sqlite") else f"postgresql://{parts.hostname or ''}{parts.path}"
 
     def close(self) -> None:
         """Give back every connection."""

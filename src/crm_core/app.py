@@ -1,0 +1,386 @@
+"""The CRM object: one noun, few verbs. Opens a history, carries out commands, answers questions."""
+
+import importlib.metadata
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Self, TypeVar
+from uuid import UUID
+
+import crm_core
+from crm_core.following import Follower, Loader
+from crm_core.forgetting import Forgetting
+from crm_core.kernel.authorisation import Authorize, allow_all
+from crm_core.kernel.catalogue import discover
+from crm_core.kernel.errors import CRMError, FollowerHalted, SettleTimeout, ViewNotFolded
+from crm_core.kernel.messages import Command
+from crm_core.kernel.recorded import Actor, Receipt, Recorded
+from crm_core.kernel.time import Clock, SystemClock
+from crm_core.reading import AsOf, Axis, History, Reader, View, Viewable
+from crm_core.store.opening import Store, open_store
+from crm_core.store.verify import Verdict, verify
+from crm_core.writing import Request, Writer
+
+Row = TypeVar("Row")
+_POLL_S = 0.005
+"""How long a running follower rests when there is nothing to read, in seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class FollowerStatus:
+    """How far one follower has come. `position` None: it never began. `lag` counts positions."""
+
+    name: str
+    kind: str
+    on: bool
+    position: int | None
+    lag: int
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What a probe wants to know. `durability` is `full`, `test` (unsafe, asked for) or `memory`."""
+
+    database: str
+    durability: str
+    schema: int
+    position: int
+    followers: tuple[FollowerStatus, ...]
+
+
+class CRM:
+    """A customer history and everything that can be asked of it.
+
+    ```python
+    with CRM.open("sqlite:///acme.db") as crm:
+        receipt = crm.execute(OpenDeal(title="New roof", amount=Money("12000", "EUR"), owner="ann"), by="ann")
+        print(crm.view(pipeline, after=receipt).where(status="open").total("amount"))
+    ```
+
+    Safe to share between threads. Starts no thread: views and policies are moved on by whoever asks
+    (`view(after=…)`, `settle`), by `run()`, or by the one background thread of `running()`.
+    """
+
+    def __init__(self, store: Store, followers: Sequence[Follower], clock: Clock, authorize: Authorize, app: str) -> None:
+        self._store = store
+        self._clock = clock
+        self._news = threading.Condition()
+        self._writer = Writer(store, clock, authorize, f"crm-core/{crm_core.__version__}{' ' + app if app else ''}", self._wake_up)
+        self._reader = Reader(store, clock)
+        self._forgetting = Forgetting(store)
+        self._loader = Loader(store, followers, self._writer, clock)
+        self._known: dict[str, Follower] = {one.name: one for one in followers}
+
+    @classmethod
+    def open(
+        cls, url: str, *, follow: Iterable[Follower] | None = None, clock: Clock | None = None,
+        authorize: Authorize = allow_all, app: str = "",
+    ) -> Self:
+        """Open the history a URL names, creating it in an empty database.
+
+        Args:
+            url: `memory://`, `sqlite:///FILE` or `postgresql://…`; options: `schema=` (PostgreSQL),
+                `keys=` (where the key store lies), `durability=test`.
+            follow: the views and policies to keep up; None: all that are installed.
+            clock: tells the time; None: the machine's clock.
+            authorize: asked before every command; the default allows all.
+            app: the host's name and version, recorded with every event it writes.
+
+        Raises:
+            Invalid: the URL or an option is wrong.
+            StoreError: the database does not answer, is not ours, or is unsafe; says which.
+        """
+        discover(crm_core)
+        chosen = tuple(installed_followers() if follow is None else follow)
+        clock = clock or SystemClock()
+        store = open_store(url, clock)
+        crm = cls(store, chosen, clock, authorize, app)
+        crm._forgetting.finish()
+        return crm
+
+    # -- writing --------------------------------------------------------------------------------
+
+    def execute(
+        self, command: Command, *, by: Actor | str, at: datetime | None = None, command_id: UUID | None = None,
+        expect: Mapping[UUID, int] | None = None, on_behalf_of: Actor | str | None = None,
+        correlation_id: UUID | None = None, causation_id: UUID | None = None,
+    ) -> Receipt:
+        """Carry out a command; returns when what it recorded is durable.
+
+        Args:
+            command: the intent.
+            by: who does it: an Actor, a login, or `kind:id`.
+            at: when it happened in the world (aware); None: now.
+            command_id: makes a retry safe: the same id gives the same receipt. None: a fresh one.
+            expect: stream → version it must be at.
+            on_behalf_of: for whom, where that is someone else.
+            correlation_id: what started it all; None: this command.
+            causation_id: the event that this command answers.
+
+        Raises:
+            Refused: a rule said no; nothing was recorded.
+            Invalid: the input is wrong; names the field and the rule.
+            Denied: the authorisation hook said no.
+            Conflict: a stream is not at the version in `expect`, or others kept changing it.
+            CommandIdReused: the id stands for a command with other content.
+            UnknownCommand: nothing decides such a command.
+        """
+        request = Request(
+            command, by, at, command_id, None if expect is None else dict(expect), on_behalf_of, correlation_id, causation_id
+        )
+        receipt = self._writer.execute(request)
+        self._finish(receipt)
+        return receipt
+
+    def execute_many(
+        self, commands: Iterable[Command | Request], *, by: Actor | str | None = None, batch: int = 2_000, stop_on_refusal: bool = False,
+    ) -> Iterator[Receipt | CRMError]:
+        """Carry out any number of commands, `batch` of them in a transaction, at flat memory.
+
+        Yields one outcome for each command, in order: its receipt, or the error that refused it. A
+        refusal does not stop the rest unless asked. Give command ids (`Request(command, command_id=…)`)
+        and an interrupted run is simply run again. Nothing happens until the outcomes are read.
+        """
+        actor = None if by is None else Actor.parse(by)
+        requests = (_request(one, actor) for one in commands)
+        for outcome in self._writer.execute_many(requests, batch, stop_on_refusal=stop_on_refusal):
+            if isinstance(outcome, Receipt):
+                self._finish(outcome)
+            yield outcome
+
+    def _finish(self, receipt: Receipt) -> None:
+        if any(one.type == "person.forgotten" for one in receipt.events):
+            self._forgetting.finish()
+
+    def _wake_up(self, _: int) -> None:
+        with self._news:
+            self._news.notify_all()
+
+    # -- reading --------------------------------------------------------------------------------
+
+    def history(
+        self, thing: UUID, *, as_of: datetime | int | AsOf | None = None, axis: Axis = "recorded", durable: bool = False
+    ) -> History:
+        """Every fact about a customer, deal or any other thing, in the order the log learnt them.
+
+        Args:
+            thing: the id of a stream; facts of other streams that regard it are included.
+            as_of: only what was known at that instant or position (`axis="recorded"`), or what had
+                happened by then (`axis="occurred"`). None: now.
+            axis: which time `as_of` speaks of.
+            durable: wait until all that is returned would survive a crash of the server.
+
+        Raises:
+            NotFound: nothing is recorded about it.
+            Invalid: a naive or future time, a position beyond the log.
+        """
+        return self._reader.history(thing, as_of, axis, durable=durable)
+
+    def identities(self, thing: UUID) -> tuple[UUID, ...]:
+        """The thing itself and what it was before: a contact, then the leads it was converted from."""
+        return self._reader.identities(thing)
+
+    def as_of(self, moment: datetime | int | None, axis: Axis = "recorded") -> AsOf:
+        """The moment in full: an instant with its position, or a position with its instant."""
+        return self._reader.as_of(moment, axis)
+
+    def log(
+        self, after: int = 0, types: Sequence[str] | None = None, *, upto: int | None = None, durable: bool = False
+    ) -> Iterator[Recorded]:
+        """The log in order from behind a position, paged: only these types (None: all), up to a position (None: the end)."""
+        return self._reader.log(after, types, upto, durable=durable)
+
+    def view(
+        self, projection: Viewable[Row], *, after: Receipt | int | None = None, as_of: datetime | int | AsOf | None = None,
+        axis: Axis = "recorded", timeout: float = 30.0, durable: bool = False,
+    ) -> View[Row]:
+        """The rows of a view.
+
+        Args:
+            projection: the view, such as `projections.pipeline`.
+            after: a receipt or position that must be folded in; whatever no worker has folded yet is
+                folded in this thread (views only).
+            as_of: the rows as they were at an instant or position; folded from the history.
+            axis: which time `as_of` speaks of.
+            timeout: how long folding may take, in seconds.
+            durable: wait until all that is returned would survive a crash of the server.
+
+        Raises:
+            ViewNotFolded: nobody has folded it yet, and `after` was not asked for.
+            SettleTimeout: not folded that far in time.
+        """
+        if as_of is not None:
+            return View(self._reader, projection, self._reader.as_of(as_of, axis))
+        follower = self._known.get(projection.name)
+        if after is not None:
+            position = after.position if isinstance(after, Receipt) else after
+            self._fold([follower or projection], position, time.monotonic() + timeout)  # type: ignore[list-item]
+        elif projection.checkpoint not in self._loader.positions():
+            raise ViewNotFolded(f"{projection.name} was never folded; ask for view(…, after=receipt), settle() or run()")
+        if durable:
+            self._store.database.barrier()
+        return View(self._reader, projection, None)
+
+    def verify(self, progress: Callable[[int], None] = lambda _: None) -> Verdict:
+        """Recompute the whole log's chain, columns and links; see `crm verify`."""
+        return verify(self._store.database, progress)
+
+    # -- following ------------------------------------------------------------------------------
+
+    @property
+    def views(self) -> list[Follower]:
+        """The views this CRM keeps up."""
+        return [one for one in self._loader.followers if one.kind == "view"]
+
+    @property
+    def policies(self) -> list[Follower]:
+        """The policies that are installed, switched on or not."""
+        return [one for one in self._loader.followers if one.kind == "policy"]
+
+    def _active(self) -> list[Follower]:
+        on = self._writer.in_force.switches()
+        return [one for one in self.policies if one.name in on]
+
+    def settle(self, position: Receipt | int | None = None, timeout: float = 30.0, *, policies: bool = False) -> int:
+        """Fold, in this thread, whatever no worker has folded yet; returns the position all have reached.
+
+        Args:
+            position: how far; None: to the end of the log as it is now.
+            timeout: in seconds.
+            policies: also let policies that are switched on act, fire alarms that are due, and fold what follows.
+
+        Raises:
+            SettleTimeout: not done in time.
+            FollowerHalted: a follower met what it must not pass.
+        """
+        deadline = time.monotonic() + timeout
+        upto = position.position if isinstance(position, Receipt) else self._head() if position is None else position
+        if policies:
+            upto = self._settle_policies(upto, deadline)
+        self._fold(self.views, upto, deadline)
+        self._store.database.barrier()
+        return upto
+
+    def _settle_policies(self, upto: int, deadline: float) -> int:
+        while True:
+            active = self._active()
+            self._fold(active, upto, deadline)
+            fired = self._loader.wake(active)
+            head = self._head()
+            if head == upto and not fired:
+                return upto
+            upto = head
+
+    def _fold(self, followers: Sequence[Follower], upto: int, deadline: float) -> None:
+        while self._loader.advance(followers, upto):
+            if time.monotonic() > deadline:
+                raise SettleTimeout(f"not folded up to position {upto} in time")
+
+    def tick(self) -> int:
+        """Fire the alarms that are due, of policies that are switched on; how many."""
+        return self._loader.wake(self._active())
+
+    def run(self, stop: threading.Event | None = None) -> None:
+        """Keep views and switched-on policies up with the log, in this thread, until `stop` is set.
+
+        Raises:
+            FollowerHalted: when nothing can go on any more; others are moved on as far as they can first.
+        """
+        stop = stop or threading.Event()
+        next_tick = 0.0
+        while not stop.is_set():
+            moved = self._round()
+            if time.monotonic() >= next_tick:
+                moved |= bool(self.tick())
+                next_tick = time.monotonic() + 1.0
+            if not moved:
+                with self._news:
+                    self._news.wait(_POLL_S)
+
+    def _round(self) -> bool:
+        """One stretch for each follower that can move; a halted one does not keep the others."""
+        head, moved, halted = self._head(), False, None
+        followers = [*self.views, *self._active()]
+        for follower in followers:
+            try:
+                moved |= self._loader.advance([follower], head)
+            except FollowerHalted as error:
+                halted = error
+        if halted is not None and not moved:
+            raise halted
+        return moved
+
+    @contextmanager
+    def running(self) -> Iterator[Self]:
+        """Follow in one background thread for as long as the block lasts.
+
+        What stops it (a halted follower, a lost database) is raised when the block ends.
+        """
+        stop = threading.Event()
+        failure: list[BaseException] = []
+
+        def follow() -> None:
+            try:
+                self.run(stop)
+            except BaseException as error:  # noqa: BLE001 - handed to the thread that owns the block
+                failure.append(error)
+
+        thread = threading.Thread(target=follow, name="crm-running", daemon=True)
+        thread.start()
+        try:
+            yield self
+        finally:
+            stop.set()
+            self._wake_up(0)
+            thread.join()
+        if failure:
+            raise failure[0]
+
+    def rebuild(self, projection: Any, progress: Callable[[int, int], None] = lambda done, of: None) -> int:
+        """Fold a view anew from the first event, beside the live one; returns the position it reached."""
+        return int(projection.rebuild(self._loader, progress))
+
+    def status(self) -> Status:
+        """Where everything stands; for probes and `crm status`."""
+        positions, head, on = self._loader.positions(), self._head(), self._writer.in_force.switches()
+        return Status(
+            self._store.described, self._store.database.durability, self._store.schema, head,
+            tuple(
+                FollowerStatus(
+                    one.name, one.kind, one.kind == "view" or one.name in on, positions.get(one.checkpoint),
+                    head - positions.get(one.checkpoint, 0),
+                )
+                for one in self._loader.followers
+            ),
+        )  # fmt: skip
+
+    def _head(self) -> int:
+        with self._store.database.looking() as transaction:
+            return self._store.log.head(transaction).position
+
+    # -- closing --------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Give back every connection. The CRM cannot be used afterwards."""
+        self._store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def installed_followers() -> list[Follower]:
+    """The views and policies of every distribution that offers the entry-point group `crm_core.followers`."""
+    points = sorted(importlib.metadata.entry_points(group="crm_core.followers"), key=lambda one: one.name, reverse=True)
+    return [follower for point in points for follower in point.load()()]
+
+
+def _request(one: Command | Request, actor: Actor | None) -> Request:
+    if isinstance(one, Request):
+        return one if one.by is not None else Request(**{**{name: getattr(one, name) for name in one.__slots__}, "by": actor})
+    return Request(one, actor)

@@ -1,0 +1,239 @@
+"""Following the log: one loader reads it in order, decodes once, and feeds every view and policy."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from crm_core.kernel.errors import CRMError, FollowerHalted
+from crm_core.kernel.recorded import Receipt, Recorded
+from crm_core.store.opening import Store
+from crm_core.store.port import Transaction
+
+if TYPE_CHECKING:
+    from crm_core.writing import Request
+
+logger = logging.getLogger("crm_core.following")
+PAGE = 5_000
+"""How many followed facts are read at a time."""
+STRETCH = 200_000
+"""How many positions one transaction may pass at most."""
+
+
+@dataclass(slots=True)
+class Work:
+    """What a follower is given in one transaction: facts in order, and the position it will have reached.
+
+    Everything written through `transaction` commits together with the checkpoint, or not at all.
+    """
+
+    transaction: Transaction
+    facts: Sequence[Recorded]
+    upto: int
+    now: datetime
+    execute: Callable[[Sequence["Request"]], list[Receipt | CRMError]]
+    """Carries out commands inside this transaction, one outcome each: a receipt or the refusal."""
+    switched_on_after: int = 0
+    """Policies: facts at or before this position are remembered history, nothing to act on."""
+
+
+class Follower(Protocol):
+    """Anything that reads the log in order and keeps rows of its own in the same database.
+
+    `types`: stored names of the events it follows (None: all). `opens`: whether it is given personal
+    values. `kind`: views are folded by anyone who asks; a policy acts only where it was switched on.
+    """
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        ...
+
+    @property
+    def checkpoint(self) -> str:
+        """Under which name its position is kept: the name and what makes its rows incomparable, such as a version."""
+        ...
+
+    @property
+    def kind(self) -> Literal["view", "policy"]:
+        """What it may do."""
+        ...
+
+    @property
+    def types(self) -> tuple[str, ...] | None:
+        """What it follows."""
+        ...
+
+    @property
+    def opens(self) -> bool:
+        """Whether it is given personal values."""
+        ...
+
+    def prepare(self, transaction: Transaction) -> None:
+        """Create its tables if they are not there."""
+        ...
+
+    def fold(self, work: Work) -> None:
+        """Take in the facts. Raising rolls everything back, checkpoint included."""
+        ...
+
+    def reset(self, transaction: Transaction) -> None:
+        """Forget every row, as if nothing had been followed."""
+        ...
+
+    def wake(self, work: Work) -> int:
+        """Policies: fire the alarms that are due at `work.now`; how many fired. Views: 0."""
+        ...
+
+    def next_alarm(self, transaction: Transaction) -> datetime | None:
+        """Policies: when the earliest alarm is due; None: none is set."""
+        ...
+
+
+class Overtaken(Exception):  # noqa: N818 - another worker did this stretch; nothing is wrong
+    """Another worker has moved this checkpoint meanwhile."""
+
+
+class Loader:
+    """Moves followers along the log. Any number of loaders, in any process, may run on one database.
+
+    A checkpoint is moved by compare-and-set in the transaction that writes the rows: whoever comes
+    second gets nothing done, and nothing doubled.
+    """
+
+    def __init__(self, store: Store, followers: Iterable[Follower], writer: Any, clock: Any) -> None:
+        self.followers = list(followers)
+        self._store = store
+        self._writer = writer
+        self._clock = clock
+        self._prepared: set[str] = set()
+        self._guard = threading.Lock()
+
+    def positions(self) -> dict[str, int]:
+        """Checkpoint name → position; a follower that never began is left out."""
+        with self._store.database.looking() as transaction:
+            return dict(transaction.execute("SELECT name, position FROM crm_followers").fetchall())
+
+    def advance(self, followers: Sequence[Follower], upto: int) -> bool:
+        """One stretch for those that are furthest behind; False: all of them are there.
+
+        Raises:
+            FollowerHalted: the next event is of a type or version this code does not know, or a fold failed.
+        """
+        for follower in followers:
+            self._prepare(follower)
+        positions = self.positions()
+        behind = [one for one in followers if positions[one.checkpoint] < upto]
+        if not behind:
+            return False
+        since = min(positions[one.checkpoint] for one in behind)
+        group = [one for one in behind if positions[one.checkpoint] == since]
+        page = self._page(group, since, upto)
+        for follower in group:
+            try:
+                self._fold(follower, page, since)
+            except Overtaken:
+                logger.debug("%s was moved on by another worker", follower.name)
+        return True
+
+    def _page(self, group: Sequence[Follower], since: int, upto: int) -> "_Page":
+        log = self._store.log
+        wanted = None if any(one.types is None for one in group) else sorted({name for one in group for name in one.types or ()})
+        upto = min(upto, since + STRETCH)
+        with self._store.database.reading() as transaction:
+            unknown = log.unknown_type(transaction, since, upto)
+            if unknown is not None:
+                upto = (unknown.position or 1) - 1
+                if upto == since:
+                    raise FollowerHalted(", ".join(one.name for one in group), since + 1, str(unknown))
+            rows = log.page(transaction, since, upto, wanted, PAGE)
+        if len(rows) == PAGE:
+            upto = rows[-1][0]
+        return _Page(self._store, rows, upto)
+
+    def _fold(self, follower: Follower, page: "_Page", since: int) -> None:
+        facts = page.facts(follower)
+        with self._store.database.writing() as transaction:
+            self._move(transaction, follower, since, page.upto)
+            work = self._work(transaction, facts, page.upto, follower)
+            try:
+                follower.fold(work)
+            except CRMError:
+                raise
+            except Exception as error:
+                logger.exception("%s failed between positions %d and %d", follower.name, since + 1, page.upto)
+                raise FollowerHalted(follower.name, since + 1, f"its fold raised {type(error).__name__}") from error
+
+    def _move(self, transaction: Transaction, follower: Follower, since: int, upto: int) -> None:
+        moved = transaction.execute(
+            "UPDATE crm_followers SET position = ? WHERE name = ? AND position = ?", [upto, follower.checkpoint, since]
+        )
+        if moved.rowcount != 1:
+            raise Overtaken
+
+    def _work(self, transaction: Transaction, facts: Sequence[Recorded], upto: int, follower: Follower) -> Work:
+        on_after = 0
+        if follower.kind == "policy":
+            on_after = self._writer.in_force.switches(transaction).get(follower.name, 0)
+        return Work(transaction, facts, upto, self._clock.now(), lambda requests: self._writer.inside(transaction, requests), on_after)
+
+    def wake(self, policies: Sequence[Follower]) -> int:
+        """Fire every due alarm of these policies; how many fired."""
+        fired = 0
+        for policy in policies:
+            self._prepare(policy)
+            with self._store.database.writing() as transaction:
+                fired += policy.wake(self._work(transaction, [], 0, policy))
+        return fired
+
+    def rewind(self, follower: Follower) -> None:
+        """Begin again from nothing, rows and checkpoint in one transaction."""
+        self._prepare(follower)
+        with self._store.database.writing() as transaction:
+            follower.reset(transaction)
+            transaction.execute("UPDATE crm_followers SET position = 0 WHERE name = ?", [follower.checkpoint])
+
+    def _prepare(self, follower: Follower) -> None:
+        if follower.checkpoint in self._prepared:
+            return
+        with self._guard, self._store.database.writing() as transaction:
+            transaction.lock_log()
+            follower.prepare(transaction)
+            transaction.execute("INSERT INTO crm_followers (name, position, detail) VALUES (?, 0, '') ON CONFLICT DO NOTHING", [follower.checkpoint])
+        self._prepared.add(follower.checkpoint)
+
+
+@dataclass(slots=True)
+class _Page:
+    """Rows read once, decoded once for readers that may see personal values and once for those that may not."""
+
+    store: Store
+    rows: list[Any]
+    upto: int
+    _decoded: dict[bool, list[Recorded]] | None = None
+
+    def facts(self, follower: Follower) -> list[Recorded]:
+        """What this follower gets of the page."""
+        if self._decoded is None:
+            self._decoded = {}
+        if follower.opens not in self._decoded:
+            self._decoded[follower.opens] = self.store.mapper(opens=follower.opens).recorded(self.rows)
+        facts = self._decoded[follower.opens]
+        if follower.types is None:
+            return facts
+        wanted = frozenset(follower.types)
+        return [fact for fact, row in zip(facts, self.rows, strict=True) if row[1] in wanted]
+
+
+def wait_until(done: Callable[[], bool], timeout_s: float) -> bool:
+    """Ask again and again, with growing pauses up to 50 ms; False when the time is over."""
+    deadline, pause = time.monotonic() + timeout_s, 0.001
+    while not done():
+        if time.monotonic() > deadline:
+            return False
+        threading.Event().wait(pause)
+        pause = min(pause * 2, 0.05)
+    return True

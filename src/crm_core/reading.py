@@ -1,0 +1,266 @@
+"""Reading: histories, the log, and views, now or as of a moment."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, Literal, Protocol, TypeVar, overload
+from uuid import UUID
+
+from crm_core.kernel.catalogue import catalogue
+from crm_core.kernel.errors import Invalid, NotFound
+from crm_core.kernel.money import Money, MoneyError, total
+from crm_core.kernel.recorded import Recorded
+from crm_core.kernel.time import Clock, stamp, to_utc
+from crm_core.store.opening import Store
+from crm_core.store.port import Transaction
+
+Axis = Literal["recorded", "occurred"]
+Row = TypeVar("Row")
+_PAGE = 1_000
+_FAR = 2**62
+
+
+@dataclass(frozen=True, slots=True)
+class AsOf:
+    """The moment an answer speaks of.
+
+    `position` is the last position that counts; on the occurred axis facts up to it count if they
+    happened by `instant`. `instant` is None where a position was asked for in an empty log.
+    """
+
+    position: int
+    instant: datetime | None
+    axis: Axis
+
+    def __str__(self) -> str:
+        when = stamp(self.instant) if self.instant else "the beginning"
+        return f"as of {when}, position {self.position}, {self.axis} time"
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-able."""
+        return {"position": self.position, "instant": stamp(self.instant) if self.instant else None, "axis": self.axis}
+
+
+class History(Sequence[Recorded]):
+    """Facts in the order the log learnt them, and the moment they speak of."""
+
+    def __init__(self, facts: list[Recorded], as_of: AsOf) -> None:
+        self._facts = facts
+        self.as_of = as_of
+
+    @overload
+    def __getitem__(self, index: int) -> Recorded: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Recorded]: ...
+    def __getitem__(self, index: int | slice) -> Recorded | Sequence[Recorded]:
+        return self._facts[index]
+
+    def __len__(self) -> int:
+        return len(self._facts)
+
+
+class Viewable(Protocol[Row]):
+    """What a projection offers to be read: its rows in the database, and the same rows from a history."""
+
+    @property
+    def name(self) -> str:
+        """The name of the view."""
+        ...
+
+    @property
+    def checkpoint(self) -> str:
+        """Under which name its position is kept."""
+        ...
+
+    @property
+    def types(self) -> tuple[str, ...] | None:
+        """What it follows."""
+        ...
+
+    @property
+    def opens(self) -> bool:
+        """Whether it shows personal values."""
+        ...
+
+    def select(self, transaction: Transaction, where: Mapping[str, Any]) -> list[Row]:
+        """The rows whose fields equal these values."""
+        ...
+
+    def replay(self, facts: Any) -> dict[Any, Row]:
+        """The rows that a history leads to."""
+        ...
+
+
+class View(Generic[Row]):
+    """The rows of a view at one position. Narrow it with `where`; it is read when first looked at."""
+
+    def __init__(self, reader: "Reader", projection: Viewable[Row], as_of: AsOf | None, where: Mapping[str, Any] | None = None) -> None:
+        self._reader = reader
+        self._projection = projection
+        self._asked = as_of
+        self._where = dict(where or {})
+        self._read: tuple[int, list[Row]] | None = None
+
+    def where(self, **values: Any) -> "View[Row]":
+        """Only rows whose fields equal these values."""
+        return View(self._reader, self._projection, self._asked, {**self._where, **values})
+
+    @property
+    def position(self) -> int:
+        """Up to which position of the log the rows speak."""
+        return self._load()[0]
+
+    @property
+    def rows(self) -> list[Row]:
+        """The rows, by key."""
+        return list(self._load()[1])
+
+    def one(self) -> Row:
+        """The only row.
+
+        Raises:
+            NotFound: there is none, or more than one.
+        """
+        rows = self._load()[1]
+        if len(rows) != 1:
+            raise NotFound(f"{self._projection.name}: {len(rows)} rows where one was expected")
+        return rows[0]
+
+    def totals(self, field: str) -> dict[str, Money]:
+        """The sums of a money field, one for each currency."""
+        return total(getattr(row, field) for row in self._load()[1])
+
+    def total(self, field: str) -> Money:
+        """The sum of a money field.
+
+        Raises:
+            MoneyError: several currencies, which no sum can mix, or no row at all to take one from.
+        """
+        sums = self.totals(field)
+        if len(sums) != 1:
+            raise MoneyError(f"{self._projection.name}.{field} holds {len(sums)} currencies: {', '.join(sorted(sums)) or 'no rows'}")
+        return next(iter(sums.values()))
+
+    def __iter__(self) -> Iterator[Row]:
+        return iter(self._load()[1])
+
+    def __len__(self) -> int:
+        return len(self._load()[1])
+
+    def _load(self) -> tuple[int, list[Row]]:
+        if self._read is None:
+            if self._asked is None:
+                self._read = self._reader.live_rows(self._projection, self._where)
+            else:
+                self._read = self._asked.position, self._reader.past_rows(self._projection, self._asked, self._where)
+        return self._read
+
+
+class Reader:
+    """Answers questions from one store; changes nothing."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    def as_of(self, moment: "datetime | int | AsOf | None", axis: Axis = "recorded") -> AsOf:
+        """The moment a question is about: an instant, a position, or now (None).
+
+        Raises:
+            Invalid: a naive or future time, a position beyond the log, an unknown axis.
+        """
+        if isinstance(moment, AsOf):
+            return moment
+        if axis not in ("recorded", "occurred"):
+            raise Invalid("axis", [("axis", "must be recorded or occurred")])
+        with self._store.database.looking() as transaction:
+            head = self._store.log.head(transaction).position
+            if moment is None:
+                return AsOf(head, self._clock.now(), axis)
+            if isinstance(moment, int) and not isinstance(moment, bool):
+                if not 0 <= moment <= head:
+                    raise Invalid("as_of", [("as_of", f"the log ends at position {head}")])
+                return AsOf(moment, self._recorded_at(transaction, moment), axis)
+            if not isinstance(moment, datetime):
+                raise Invalid("as_of", [("as_of", "must be an aware datetime or a position")])
+            try:
+                instant = to_utc(moment)
+            except ValueError as error:
+                raise Invalid("as_of", [("as_of", str(error))]) from None
+            if instant > self._clock.now():
+                raise Invalid("as_of", [("as_of", "lies in the future: nothing is known of it yet")])
+            position = head if axis == "occurred" else self._store.log.position_at(transaction, instant)
+            return AsOf(position, instant, axis)
+
+    def _recorded_at(self, transaction: Transaction, position: int) -> datetime | None:
+        for fact in self._facts(transaction, position - 1, position, None):
+            return fact.recorded_at
+        return None
+
+    def history(self, thing: UUID, as_of: "datetime | int | AsOf | None", axis: Axis, *, durable: bool) -> History:
+        """Every fact of a stream, and every fact elsewhere that regards it.
+
+        Raises:
+            NotFound: the log has never heard of it (by that moment).
+        """
+        moment = self.as_of(as_of, axis)
+        with self._store.database.reading() as transaction:
+            about = self.identities(thing, transaction)
+            rows = self._store.log.page(transaction, 0, moment.position, None, _FAR, about)
+        facts = self._store.open_mapper.recorded([row for row in rows if catalogue.knows(row[1], row[2])])
+        if moment.axis == "occurred" and moment.instant is not None:
+            facts = [fact for fact in facts if fact.at <= moment.instant]
+        if durable:
+            self._store.database.barrier()
+        if not facts:
+            raise NotFound(f"nothing is recorded about {thing}" + ("" if as_of is None else f" {moment}"))
+        return History(facts, moment)
+
+    def identities(self, thing: UUID, transaction: Transaction | None = None) -> tuple[UUID, ...]:
+        """The thing and what it was before: a contact, and the leads it was converted from."""
+        if transaction is None:
+            with self._store.database.looking() as looking:
+                return self.identities(thing, looking)
+        added = self._store.log.page(transaction, 0, _FAR, ["contact.added"], 10, [thing])
+        facts = self._store.withholding_mapper.recorded(added)
+        leads = {ref.id: None for fact in facts if fact.stream == thing for ref in fact.regards if ref.kind == "lead"}
+        return (thing, *leads)
+
+    def log(self, after: int, types: Sequence[str] | None, upto: int | None, *, durable: bool) -> Iterator[Recorded]:
+        """The log in order, read page by page; no snapshot is held between pages."""
+        end = _FAR if upto is None else upto
+        while True:
+            with self._store.database.looking() as transaction:
+                facts = self._facts(transaction, after, end, types)
+            if durable:
+                self._store.database.barrier()
+            if not facts:
+                return
+            yield from facts
+            after = facts[-1].position
+
+    def _facts(self, transaction: Transaction, after: int, upto: int, types: Sequence[str] | None) -> list[Recorded]:
+        return self._store.open_mapper.recorded(self._store.log.page(transaction, after, upto, types, _PAGE))
+
+    def live_rows(self, projection: Viewable[Row], where: Mapping[str, Any]) -> tuple[int, list[Row]]:
+        """Position and rows of a view, from one snapshot."""
+        with self._store.database.reading() as transaction:
+            [position] = transaction.execute("SELECT position FROM crm_followers WHERE name = ?", [projection.checkpoint]).fetchone()
+            return position, projection.select(transaction, where)
+
+    def past_rows(self, projection: Viewable[Row], as_of: AsOf, where: Mapping[str, Any]) -> list[Row]:
+        """The rows of a view as they were: folded from the history up to that moment."""
+        rows = projection.replay(self._past(projection, as_of)).values()
+        return [row for row in rows if all(getattr(row, name) == value for name, value in where.items())]
+
+    def _past(self, projection: Viewable[Any], as_of: AsOf) -> Iterator[Recorded]:
+        mapper, after = self._store.mapper(opens=projection.opens), 0
+        while True:
+            with self._store.database.looking() as transaction:
+                rows = self._store.log.page(transaction, after, as_of.position, projection.types, _PAGE * 5)
+            if not rows:
+                return
+            for fact in mapper.recorded(rows):
+                if as_of.axis == "recorded" or as_of.instant is None or fact.at <= as_of.instant:
+                    yield fact
+            after = rows[-1][0]

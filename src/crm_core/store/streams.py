@@ -1,0 +1,64 @@
+"""Loading streams into states, by the library's event store and repository."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+from uuid import UUID
+
+from eventsourcing.application import AggregateNotFoundError, Repository
+from eventsourcing.persistence import EventStore
+
+from crm_core.kernel.decider import Fold
+from crm_core.store.log import EventLog, StreamReader, stored
+from crm_core.store.mapper import EventMapper, Versioned
+from crm_core.store.port import Transaction
+
+
+@dataclass(slots=True)
+class Loaded:
+    """A state and the version of the stream it was folded from; version 0: the stream has no event."""
+
+    state: Any
+    version: int
+
+
+class Streams:
+    """Folds streams of one decider: one at a time, or many with one question."""
+
+    def __init__(self, log: EventLog, mapper: EventMapper, fold: Fold[Any]) -> None:
+        self._log = log
+        self._fold = fold
+        self._mapper = mapper.reading_only(fold.types, opens=fold.opens)
+        store = EventStore(cast("Any", self._mapper), StreamReader(log, fold.types))
+        self._repository: Repository[UUID] = Repository(store)
+
+    def load(self, stream: UUID) -> Loaded:
+        """The state of one stream as it is now."""
+        try:
+            return cast("Loaded", self._repository.get(stream, projector_func=cast("Any", self._project)))
+        except AggregateNotFoundError:
+            return Loaded(self._fold.initial, 0)
+
+    def load_many(self, transaction: Transaction, streams: Sequence[UUID]) -> dict[UUID, Loaded]:
+        """The states of many streams, read inside a transaction."""
+        loaded = {stream: Loaded(self._fold.initial, 0) for stream in streams}
+        wanted = list(streams)
+        for start in range(0, len(wanted), 10_000):
+            part = wanted[start : start + 10_000]
+            for row in self._log.streams(transaction, part, self._fold.types):
+                one = stored(row)
+                self._take(loaded[cast("UUID", one.originator_id)], self._mapper.to_domain_event(one))
+            for stream, version in self._log.versions(transaction, part).items():
+                loaded[stream].version = version
+        return loaded
+
+    def _project(self, _: None, events: Iterable[Versioned]) -> Loaded | None:
+        loaded = Loaded(self._fold.initial, 0)
+        for one in events:
+            self._take(loaded, one)
+        return loaded if loaded.version else None
+
+    def _take(self, loaded: Loaded, one: Versioned) -> None:
+        if one.event is not None:
+            loaded.state = self._fold.evolve(loaded.state, one.event)
+        loaded.version = one.version

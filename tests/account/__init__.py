@@ -1,0 +1,1 @@
+"""What a account may and may not do."""

@@ -1,0 +1,1 @@
+"""What a contact may and may not do."""

@@ -1,0 +1,1 @@
+"""What a deal may and may not do."""

@@ -1,0 +1,1 @@
+"""What a definitions may and may not do."""

@@ -1,0 +1,1 @@
+"""What a form may and may not do."""

@@ -1,0 +1,1 @@
+"""What a interaction may and may not do."""

@@ -1,0 +1,1 @@
+"""What a lead may and may not do."""

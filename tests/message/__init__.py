@@ -1,0 +1,1 @@
+"""What a message may and may not do."""

@@ -1,0 +1,1 @@
+"""What a purchase may and may not do."""

@@ -1,0 +1,1 @@
+"""What a ticket may and may not do."""
