@@ -24,6 +24,7 @@ from crm_core.kernel.ids import (
     PurchaseId,
     SubmissionId,
     TaskId,
+    TeamId,
     TicketId,
     UserId,
 )
@@ -42,6 +43,8 @@ NOWHERE = UUID("00000000-0000-4000-8000-ffffffffffff")
 
 KIM = UserId("kim")
 LEE = UserId("lee")
+ONBOARDING = TeamId("onboarding")
+SUPPORT = TeamId("support")
 EUR90 = Money("90.00", "EUR")
 EUR120 = Money("120.00", "EUR")
 TODAY = date(2024, 3, 4)

@@ -183,6 +183,10 @@ class CRM:
         """The thing itself and what it was before: a contact, then the leads it was converted from."""
         return self._reader.identities(thing)
 
+    def things(self, prefix: str, limit: int = 10) -> list[UUID]:
+        """Whatever is on record under an id that begins with these hex digits; for people who type."""
+        return self._reader.things(prefix, limit)
+
     def as_of(self, moment: datetime | int | None, axis: Axis = "recorded") -> AsOf:
         """The moment in full: an instant with its position, or a position with its instant."""
         return self._reader.as_of(moment, axis)

@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from crm_core.kernel.errors import CRMError, FollowerHalted
 from crm_core.kernel.recorded import Receipt, Recorded
 from crm_core.store.opening import Store
-from crm_core.store.port import Transaction
+from crm_core.store.port import Database, Transaction
 
 if TYPE_CHECKING:
     from crm_core.writing import Request
@@ -124,7 +124,7 @@ class Loader:
             FollowerHalted: the next event is of a type or version this code does not know, or a fold failed.
         """
         for follower in followers:
-            self._prepare(follower)
+            self.prepare(follower)
         positions = self.positions()
         behind = [one for one in followers if positions[one.checkpoint] < upto]
         if not behind:
@@ -139,20 +139,58 @@ class Loader:
                 logger.debug("%s was moved on by another worker", follower.name)
         return True
 
-    def _page(self, group: Sequence[Follower], since: int, upto: int) -> "_Page":
+    def _page(self, group: Sequence[Follower], since: int, upto: int, transaction: Transaction | None = None) -> "_Page":
+        if transaction is None:
+            with self._store.database.reading() as reading:
+                return self._page(group, since, upto, reading)
         log = self._store.log
         wanted = None if any(one.types is None for one in group) else sorted({name for one in group for name in one.types or ()})
         upto = min(upto, since + STRETCH)
-        with self._store.database.reading() as transaction:
-            unknown = log.unknown_type(transaction, since, upto)
-            if unknown is not None:
-                upto = (unknown.position or 1) - 1
-                if upto == since:
-                    raise FollowerHalted(", ".join(one.name for one in group), since + 1, str(unknown))
-            rows = log.page(transaction, since, upto, wanted, PAGE)
+        rows = log.page(transaction, since, upto, wanted, PAGE)
         if len(rows) == PAGE:
             upto = rows[-1][0]
+        unknown = log.unknown_type(transaction, since, upto)
+        if unknown is not None:
+            upto = (unknown.position or 1) - 1
+            if upto == since:
+                raise FollowerHalted(", ".join(one.name for one in group), since + 1, str(unknown))
+            rows = [row for row in rows if row[0] <= upto]
         return _Page(self._store, rows, upto)
+
+    # -- reading without moving on --------------------------------------------------------------
+
+    @property
+    def database(self) -> Database:
+        """Where the log and the followers' rows are."""
+        return self._store.database
+
+    def head(self) -> int:
+        """The newest position."""
+        with self._store.database.looking() as transaction:
+            return self._store.log.head(transaction).position
+
+    def read(
+        self, follower: Follower, after: int, upto: int, transaction: Transaction | None = None
+    ) -> Iterator[tuple[list[Recorded], int]]:
+        """What a follower would be given behind a position, page by page, with the position each reaches.
+
+        Raises:
+            FollowerHalted: the next event is of a type or version this code does not know.
+        """
+        while after < upto:
+            page = self._page([follower], after, upto, transaction)
+            yield page.facts(follower), page.upto
+            after = page.upto
+
+    def hold(self, transaction: Transaction, follower: Follower) -> int:
+        """Where a follower stands; nobody moves it until the transaction ends."""
+        transaction.execute("UPDATE crm_followers SET position = position WHERE name = ?", [follower.checkpoint])
+        [position] = transaction.execute("SELECT position FROM crm_followers WHERE name = ?", [follower.checkpoint]).fetchone()
+        return int(position)
+
+    def place(self, transaction: Transaction, follower: Follower, position: int) -> None:
+        """Let a follower that is held stand somewhere else; its rows were brought there in the same transaction."""
+        transaction.execute("UPDATE crm_followers SET position = ? WHERE name = ?", [position, follower.checkpoint])
 
     def _fold(self, follower: Follower, page: "_Page", since: int) -> None:
         facts = page.facts(follower)
@@ -184,19 +222,20 @@ class Loader:
         """Fire every due alarm of these policies; how many fired."""
         fired = 0
         for policy in policies:
-            self._prepare(policy)
+            self.prepare(policy)
             with self._store.database.writing() as transaction:
                 fired += policy.wake(self._work(transaction, [], 0, policy))
         return fired
 
     def rewind(self, follower: Follower) -> None:
         """Begin again from nothing, rows and checkpoint in one transaction."""
-        self._prepare(follower)
+        self.prepare(follower)
         with self._store.database.writing() as transaction:
             follower.reset(transaction)
             transaction.execute("UPDATE crm_followers SET position = 0 WHERE name = ?", [follower.checkpoint])
 
-    def _prepare(self, follower: Follower) -> None:
+    def prepare(self, follower: Follower) -> None:
+        """Create a follower's tables and its checkpoint, if they are not there."""
         if follower.checkpoint in self._prepared:
             return
         with self._guard, self._store.database.writing() as transaction:

@@ -1,6 +1,6 @@
 """Reading: histories, the log, and views, now or as of a moment."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, Literal, Protocol, TypeVar, overload
@@ -16,8 +16,10 @@ from crm_core.store.port import Transaction
 
 Axis = Literal["recorded", "occurred"]
 Row = TypeVar("Row")
+Found = TypeVar("Found")
 _PAGE = 1_000
 _FAR = 2**62
+_DIGITS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,10 @@ class Viewable(Protocol[Row]):
         """Whether it shows personal values."""
         ...
 
+    def pin(self, transaction: Transaction) -> None:
+        """Called first by a reader who reads the position and then the rows."""
+        ...
+
     def select(self, transaction: Transaction, where: Mapping[str, Any]) -> list[Row]:
         """The rows whose fields equal these values."""
         ...
@@ -140,6 +146,10 @@ class View(Generic[Row]):
         if len(sums) != 1:
             raise MoneyError(f"{self._projection.name}.{field} holds {len(sums)} currencies: {', '.join(sorted(sums)) or 'no rows'}")
         return next(iter(sums.values()))
+
+    def ask(self, question: Callable[[Transaction], Found]) -> Found:
+        """What a question of your own finds in the rows as they are now, in one snapshot."""
+        return self._reader.ask(self._projection, question)
 
     def __iter__(self) -> Iterator[Row]:
         return iter(self._load()[1])
@@ -226,6 +236,18 @@ class Reader:
         leads = {ref.id: None for fact in facts if fact.stream == thing for ref in fact.regards if ref.kind == "lead"}
         return (thing, *leads)
 
+    def things(self, prefix: str, limit: int) -> list[UUID]:
+        """Whatever is on record under an id that begins with these hex digits, by id; at most `limit`.
+
+        Raises:
+            Invalid: no hex digits, or more than an id has.
+        """
+        digits = prefix.replace("-", "").lower()
+        if set(digits) - set("0123456789abcdef") or not 1 <= len(digits) <= _DIGITS:
+            raise Invalid("prefix", [("prefix", "must be the first hex digits of an id")])
+        with self._store.database.looking() as transaction:
+            return self._store.log.things(transaction, UUID(digits.ljust(_DIGITS, "0")), UUID(digits.ljust(_DIGITS, "f")), limit)
+
     def log(self, after: int, types: Sequence[str] | None, upto: int | None, *, durable: bool) -> Iterator[Recorded]:
         """The log in order, read page by page; no snapshot is held between pages."""
         end = _FAR if upto is None else upto
@@ -245,8 +267,15 @@ class Reader:
     def live_rows(self, projection: Viewable[Row], where: Mapping[str, Any]) -> tuple[int, list[Row]]:
         """Position and rows of a view, from one snapshot."""
         with self._store.database.reading() as transaction:
+            projection.pin(transaction)
             [position] = transaction.execute("SELECT position FROM crm_followers WHERE name = ?", [projection.checkpoint]).fetchone()
             return position, projection.select(transaction, where)
+
+    def ask(self, projection: Viewable[Any], question: Callable[[Transaction], Found]) -> Found:
+        """What a question finds, from one snapshot."""
+        with self._store.database.reading() as transaction:
+            projection.pin(transaction)
+            return question(transaction)
 
     def past_rows(self, projection: Viewable[Row], as_of: AsOf, where: Mapping[str, Any]) -> list[Row]:
         """The rows of a view as they were: folded from the history up to that moment."""

@@ -15,6 +15,8 @@ from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal, NewType, TypeVar, Union, get_args, get_origin
 from uuid import UUID
 
+from pydantic import AwareDatetime
+
 import crm_core
 from crm_core.kernel.catalogue import catalogue, discover
 from crm_core.kernel.decider import Decision, Fold, decision_for
@@ -77,7 +79,7 @@ class Given:
 class Outcome:
     """What the decision came to: events, or a refusal."""
 
-    events: tuple[Event, ...]
+    events: tuple[Any, ...]
     refusal: Refused | None
 
     def then(self, *expected: Event) -> None:
@@ -156,7 +158,7 @@ def _of_plain(hint: Any, name: str, prefix: str) -> Any:
         int: 7,
         bool: True,
         date: date(2024, 3, 1),
-        datetime: datetime(2024, 3, 1, 9, 30, tzinfo=UTC),
+        AwareDatetime: datetime(2024, 3, 1, 9, 30, tzinfo=UTC),
         Money: Money("1234.50", "EUR"),
     }
     return plain[hint]

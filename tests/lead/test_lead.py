@@ -33,7 +33,8 @@ from crm_core.events import (
     LeadRecycled,
     MeetingHeld,
 )
-from crm_core.lead.lead import leads
+from crm_core.kernel.messages import Command, Event
+from crm_core.lead.lead import Lead, leads
 from crm_core.testing import given
 from tests.story import ADA, EUR90, EUR120, KIM, LEAD, LEE, assigned, captured, lead_forgotten, qualified
 
@@ -42,18 +43,19 @@ recycled = LeadRecycled(lead_id=LEAD, cycle=2, reason="not_ready")
 converted = LeadConverted(lead_id=LEAD, contact_id=ADA)
 demo = DemoHeld(lead_id=LEAD)
 
-assign = AssignLead(lead_id=LEAD, owner="kim")
+assign = AssignLead(lead_id=LEAD, owner=KIM)
 qualify = QualifyLead(lead_id=LEAD, budget=EUR120, authority="decision_maker", need="critical", timing="now")
 disqualify = DisqualifyLead(lead_id=LEAD, reason="no_budget")
 recycle = RecycleLead(lead_id=LEAD, reason="not_ready")
 each_act = pytest.mark.parametrize("command", [assign, qualify, disqualify, recycle], ids=lambda c: type(c).__name__)
 
 
-def status(*events):
-    return given(*events).state(leads.fold, LEAD).status
+def status(*events: Event) -> str:
+    lead: Lead = given(*events).state(leads.fold, LEAD)
+    return lead.status
 
 
-def test_a_lead_is_captured_with_its_first_source():
+def test_a_lead_is_captured_with_its_first_source() -> None:
     given().when(
         CaptureLead(
             lead_id=LEAD,
@@ -79,91 +81,91 @@ def test_a_lead_is_captured_with_its_first_source():
     )
 
 
-def test_an_organisation_can_be_a_lead():
+def test_an_organisation_can_be_a_lead() -> None:
     given().when(CaptureLead(lead_id=LEAD, company="Fabrikam", channel="event")).then(
         LeadCaptured(lead_id=LEAD, company="Fabrikam", channel="event")
     )
 
 
-def test_a_lead_is_somebody():
+def test_a_lead_is_somebody() -> None:
     with pytest.raises(Invalid, match="needs a name or a company"):
         CaptureLead(channel="event", email="ada@fabrikam.com")
 
 
-def test_the_first_source_stays_the_first():
+def test_the_first_source_stays_the_first() -> None:
     given(captured).when(CaptureLead(lead_id=LEAD, name="Ada", channel="email")).refused(AlreadyOnRecord)
 
 
-def test_a_campaign_is_public_so_it_holds_no_address():
+def test_a_campaign_is_public_so_it_holds_no_address() -> None:
     with pytest.raises(Invalid, match="campaign"):
         CaptureLead(name="Ada", channel="email", campaign="for ada@fabrikam.com")
 
 
-def test_a_lead_gets_an_owner():
-    given(captured).when(AssignLead(lead_id=LEAD, owner="kim", rule="round_robin", reason="next in turn")).then(
+def test_a_lead_gets_an_owner() -> None:
+    given(captured).when(AssignLead(lead_id=LEAD, owner=KIM, rule="round_robin", reason="next in turn")).then(
         LeadAssigned(lead_id=LEAD, owner=KIM, rule="round_robin", reason="next in turn")
     )
 
 
-def test_another_owner_follows_the_first():
-    given(captured, assigned).when(AssignLead(lead_id=LEAD, owner="lee")).then(
+def test_another_owner_follows_the_first() -> None:
+    given(captured, assigned).when(AssignLead(lead_id=LEAD, owner=LEE)).then(
         LeadAssigned(lead_id=LEAD, owner=LEE, previous=KIM)
     )
 
 
-def test_the_owner_it_has_is_no_news():
+def test_the_owner_it_has_is_no_news() -> None:
     given(captured, assigned).when(assign).then_nothing()
 
 
-def test_a_lead_is_qualified_on_four_facts():
+def test_a_lead_is_qualified_on_four_facts() -> None:
     given(captured, assigned).when(qualify).then(qualified)
 
 
-def test_the_same_four_facts_are_no_news():
+def test_the_same_four_facts_are_no_news() -> None:
     given(captured, qualified).when(qualify).then_nothing()
 
 
-def test_knowing_one_of_them_better_is_news():
+def test_knowing_one_of_them_better_is_news() -> None:
     given(captured, qualified).when(QualifyLead(lead_id=LEAD, budget=EUR90)).then(
         LeadQualified(lead_id=LEAD, budget=EUR90)
     )
 
 
-def test_a_lead_is_given_up_for_a_reason():
+def test_a_lead_is_given_up_for_a_reason() -> None:
     given(captured).when(disqualify).then(disqualified)
 
 
-def test_a_lead_that_was_given_up_is_recycled_first():
+def test_a_lead_that_was_given_up_is_recycled_first() -> None:
     for command in (assign, qualify, disqualify):
         assert given(captured, disqualified).when(command).refused(LeadIsDisqualified).lead_id == LEAD
     given(captured, disqualified).when(recycle).then(recycled)
 
 
-def test_recycling_starts_another_cycle():
+def test_recycling_starts_another_cycle() -> None:
     again = LeadRecycled(lead_id=LEAD, cycle=3, reason="not_ready")
     given(captured, recycled, demo).when(recycle).then(again)
 
 
-def test_a_lead_in_nurturing_is_recycled_already():
+def test_a_lead_in_nurturing_is_recycled_already() -> None:
     given(captured, recycled).when(recycle).then_nothing()
 
 
-def test_a_recycled_lead_is_qualified_anew():
+def test_a_recycled_lead_is_qualified_anew() -> None:
     given(captured, qualified, recycled).when(qualify).then(qualified)
 
 
 @each_act
-def test_nothing_is_done_with_an_unknown_lead(command):
+def test_nothing_is_done_with_an_unknown_lead(command: Command) -> None:
     given().when(command).refused(NotOnRecord)
 
 
 @each_act
-def test_nothing_is_done_with_a_forgotten_lead(command):
+def test_nothing_is_done_with_a_forgotten_lead(command: Command) -> None:
     given(captured, lead_forgotten).when(command).refused(PersonIsForgotten)
 
 
 @each_act
-def test_nothing_is_done_with_a_converted_lead(command):
+def test_nothing_is_done_with_a_converted_lead(command: Command) -> None:
     refusal = given(captured, qualified, converted).when(command).refused(LeadAlreadyConverted)
     assert refusal.contact_id == ADA
 
@@ -177,7 +179,7 @@ def test_nothing_is_done_with_a_converted_lead(command):
     ],
     ids=lambda touch: type(touch).__name__,
 )
-def test_the_first_touch_means_that_a_lead_is_being_worked(touch):
+def test_the_first_touch_means_that_a_lead_is_being_worked(touch: Event) -> None:
     assert status(captured) == "new"
     assert status(captured, touch) == "working"
     assert status(captured, recycled) == "nurturing"
@@ -199,7 +201,7 @@ wishes = st.lists(
         [
             CaptureLead(lead_id=LEAD, name="Ada", channel="event"),
             assign,
-            AssignLead(lead_id=LEAD, owner="lee"),
+            AssignLead(lead_id=LEAD, owner=LEE),
             qualify,
             disqualify,
             recycle,
@@ -212,8 +214,8 @@ wishes = st.lists(
 
 
 @over(wishes)
-def test_whatever_is_asked_a_lead_goes_only_where_leads_go(commands):
-    history = []
+def test_whatever_is_asked_a_lead_goes_only_where_leads_go(commands: list[Command]) -> None:
+    history: list[Event] = []
     for command in commands:
         before = status(*history)
         outcome = given(*history).when(command)

@@ -52,7 +52,12 @@ class ContactMatchedToLead(Event, type="contact.matched_to_lead", says="turned o
     lead_id: Public[LeadId]
 
 
-class PersonForgotten(Event, type="person.forgotten", stream=("contact_id", "lead_id"), says="forgotten: {ground}"):
+class PersonForgotten(
+    Event,
+    type="person.forgotten",
+    stream=("contact_id", "lead_id"),
+    says="forgotten: {ground}[, request {request_ref}]",
+):
     """The person's data is to be destroyed for good: keys of every subject in `subjects`.
 
     `subjects` are the contact and every lead it came from, or a lead that never became a contact.

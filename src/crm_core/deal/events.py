@@ -53,7 +53,7 @@ class DealRevalued(Event, type="deal.revalued", says="revalued from {previous} t
 
 
 class DealExpectedCloseChanged(
-    Event, type="deal.expected_close_changed", says="expected to close on {expected_close}, before on {previous}"
+    Event, type="deal.expected_close_changed", says="expected close moved[ from {previous}][ to {expected_close}]"
 ):
     """The day we expect an answer was pushed out or pulled in; None: no day."""
 
@@ -75,7 +75,7 @@ class DealWon(Event, type="deal.won", says="won for {amount}"):
     from_stage: Public[str]
 
 
-class DealLost(Event, type="deal.lost", says="lost: {reason}"):
+class DealLost(Event, type="deal.lost", says="lost: {reason}[ to {competitor}]"):
     """The customer said no, or nothing any more.
 
     `stage` is the pipeline's lost stage, `from_stage` the last open one. `competitor` is who got it, if known.
@@ -90,7 +90,7 @@ class DealLost(Event, type="deal.lost", says="lost: {reason}"):
     from_stage: Public[str]
 
 
-class DealReopened(Event, type="deal.reopened", says="reopened into {stage}"):
+class DealReopened(Event, type="deal.reopened", says="reopened into {stage}[: {reason}]"):
     """A closed deal is pursued again; how it was closed before stays on record."""
 
     deal_id: Public[DealId]

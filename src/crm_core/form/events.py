@@ -6,7 +6,7 @@ from crm_core.kernel.personal import Personal, Public
 
 
 class FormSubmitted(
-    Event, type="form.submitted", stream="submission_id", says="{name} submitted the form {form}: {message}"
+    Event, type="form.submitted", stream="submission_id", says="{name} submitted the form {form}[: {message}]"
 ):
     """Somebody filled in a form: a lead, or a contact we know already."""
 

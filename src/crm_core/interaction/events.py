@@ -16,7 +16,9 @@ CallOutcome: TypeAlias = Literal["connected", "voicemail", "no_answer"]
 NoteKind: TypeAlias = Literal["note", "concern", "interest"]
 
 
-class DemoHeld(Event, type="demo.held", stream=HAPPENED_TO, says="demo held; concerns: {concerns}; next: {next_step}"):
+class DemoHeld(
+    Event, type="demo.held", stream=HAPPENED_TO, says="demo held[; concerns: {concerns}][; next: {next_step}]"
+):
     """We showed the product; `concerns` are the objections raised, `next_step` is what was agreed."""
 
     ticket_id: Public[TicketId | None] = None
@@ -31,7 +33,7 @@ class DemoHeld(Event, type="demo.held", stream=HAPPENED_TO, says="demo held; con
     duration_s: Public[int | None] = None
 
 
-class CallLogged(Event, type="call.logged", stream=HAPPENED_TO, says="{direction} call, {outcome}: {summary}"):
+class CallLogged(Event, type="call.logged", stream=HAPPENED_TO, says="{direction} call, {outcome}[: {summary}]"):
     """We called a customer or they called us; `outcome` tells whether anybody was reached."""
 
     ticket_id: Public[TicketId | None] = None
@@ -46,7 +48,7 @@ class CallLogged(Event, type="call.logged", stream=HAPPENED_TO, says="{direction
     summary: Personal[str | None] = None
 
 
-class MeetingHeld(Event, type="meeting.held", stream=HAPPENED_TO, says="met about {topic}"):
+class MeetingHeld(Event, type="meeting.held", stream=HAPPENED_TO, says="met about {topic}[; next: {next_step}]"):
     """We met, in person or on a screen, for something other than a demo."""
 
     ticket_id: Public[TicketId | None] = None

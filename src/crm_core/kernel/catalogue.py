@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import pkgutil
+import re
 import types
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -181,10 +182,19 @@ def erased_copy(event: Event) -> Event:
     return event.model_copy(update=dict.fromkeys(personal, ERASED)) if personal else event
 
 
+_OPTIONAL = re.compile(r"\[([^\[\]]*)\]")
+_FIELD = re.compile(r"\{(\w+)\}")
+
+
 def sentence(event: Event) -> str:
-    """The fact in one sentence, personal values that are gone shown as such."""
+    """The fact in one sentence, personal values that are gone shown as such.
+
+    A part of `says` in square brackets is left out where one of its fields is empty.
+    """
     says = catalogue.of(event).says or catalogue.of(event).name.replace(".", " ").replace("_", " ")
-    return says.format_map({name: _shown(value) for name, value in event.__dict__.items()})
+    shown = {name: _shown(value) for name, value in event.__dict__.items()}
+    told = _OPTIONAL.sub(lambda part: part[1] if all(shown[name] for name in _FIELD.findall(part[1])) else "", says)
+    return told.format_map(shown)
 
 
 def _shown(value: object) -> str:

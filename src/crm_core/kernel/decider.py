@@ -118,7 +118,8 @@ class Decider(Generic[_S]):
         strangers = hints.keys() - commands.keys() - states.keys() - definitions.keys()
         if strangers:
             raise wiring_error(function, f"{', '.join(sorted(strangers))} is no state, definition or command")
-        without = [name for name in states if f"{name}_id" not in command.model_fields and not hasattr(command, f"{name}_id")]
+        named = {*command.model_fields, *dir(command)}
+        without = [name for name in states if f"{name}_id" not in named]
         if without:
             raise wiring_error(function, f"{command.__name__} has no field {without[0]}_id to find {without[0]} by")
         if command in _decisions and _decisions[command].place.file != place_of(function).file:

@@ -61,20 +61,20 @@ def _not_negative(money: Money) -> Money:
     return money
 
 
-_Trimmed = StringConstraints(strip_whitespace=True, min_length=1, max_length=200)
-_Short = StringConstraints(strip_whitespace=True, min_length=1, max_length=100)
+_Trimmed = StringConstraints(strict=True, strip_whitespace=True, min_length=1, max_length=200)
+_Short = StringConstraints(strict=True, strip_whitespace=True, min_length=1, max_length=100)
 
 Line = Annotated[str, _Trimmed, AfterValidator(_one_line)]
 """A name, title or subject: one line of at most 200 characters, outer blanks cut."""
-Text = Annotated[str, StringConstraints(max_length=20_000), AfterValidator(_not_blank)]
+Text = Annotated[str, StringConstraints(strict=True, max_length=20_000), AfterValidator(_not_blank)]
 """A note, message or reply: at most 20,000 characters, kept as typed, not blank."""
 Label = Annotated[str, _Short, AfterValidator(_one_line), AfterValidator(_no_address)]
 """A public word or two, such as a campaign or a competitor: one line, at most 100 characters, no e-mail address."""
-Key = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]*$", max_length=100)]
+Key = Annotated[str, StringConstraints(strict=True, pattern=r"^[a-z0-9][a-z0-9_.-]*$", max_length=100)]
 """The name of something configured, such as a pipeline, a stage, a form or a template."""
-Email = Annotated[str, StringConstraints(strip_whitespace=True, max_length=254), AfterValidator(_email)]
+Email = Annotated[str, StringConstraints(strict=True, strip_whitespace=True, max_length=254), AfterValidator(_email)]
 """An e-mail address, checked for form only, kept in lower case."""
-Phone = Annotated[str, StringConstraints(strip_whitespace=True, max_length=50), AfterValidator(_phone)]
+Phone = Annotated[str, StringConstraints(strict=True, strip_whitespace=True, max_length=50), AfterValidator(_phone)]
 """A phone number, kept as E.164: `+442079460958`."""
 Amount = Annotated[Money, AfterValidator(_not_negative)]
 """Money that is not negative."""

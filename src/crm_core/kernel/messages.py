@@ -1,8 +1,8 @@
 """Events are facts, commands are intents; both are frozen, typed and shy about personal values."""
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, dataclass_transform
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic._internal._model_construction import ModelMetaclass
 
 from crm_core.kernel.errors import Invalid
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _CONFIG = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, allow_inf_nan=False)
 
 
+@dataclass_transform(kw_only_default=True, field_specifiers=(Field,))
 class _Translating(ModelMetaclass):
     """Constructing a message with wrong input raises our `Invalid`, which names field and rule and no value."""
 
@@ -62,7 +63,8 @@ class Event(Message):
         stream: the id field (or fields, the first that is set) of the stream the event belongs to;
             by default the noun's own: `deal_id` for `deal.won`. A function of the event where the
             stream has a name instead of an id.
-        says: one sentence about the fact, as a format string over its fields.
+        says: one sentence about the fact, as a format string over its fields; a part in square
+            brackets is left out where one of its fields is empty.
 
     Every field is marked `Public[...]` or `Personal[...]`. A personal field is sealed under the key of
     the event's subject: its contact, else its lead, else the stream itself.

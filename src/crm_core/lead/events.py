@@ -22,7 +22,9 @@ DisqualifyReason: TypeAlias = Literal[
 RecycleReason: TypeAlias = Literal["not_ready", "no_response", "rejected_by_sales", "disqualified_by_mistake", "other"]
 
 
-class LeadCaptured(Event, type="lead.captured", says="{name} came in by {channel}, source {source}"):
+class LeadCaptured(
+    Event, type="lead.captured", says="lead came in by {channel}[, source {source}][: {name}][, {company}]"
+):
     """Somebody we do not know yet has shown interest; this is their first source, and it stays the first.
 
     The lead is a person (`name`), an organisation (`company`) or both. `referrer` is the page or the
@@ -53,7 +55,9 @@ class LeadAssigned(Event, type="lead.assigned", says="lead assigned to {owner}")
     reason: Personal[str | None] = None
 
 
-class LeadQualified(Event, type="lead.qualified", says="lead qualified: need {need}, timing {timing}, budget {budget}"):
+class LeadQualified(
+    Event, type="lead.qualified", says="lead qualified: need {need}, timing {timing}[, budget {budget}]"
+):
     """Sales accepts the lead, on what is known of budget, authority, need and timing.
 
     Recorded again when one of the four is known better. `budget` None: not known.

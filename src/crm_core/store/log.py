@@ -205,6 +205,15 @@ class EventLog(ApplicationRecorder):
             f"SELECT {COLUMNS} FROM crm_events WHERE {' AND '.join(conditions)} ORDER BY position LIMIT ?", [*values, limit]
         ).fetchall()
 
+    def things(self, transaction: Transaction, first: UUID, last: UUID, limit: int) -> list[UUID]:
+        """Streams, and things that facts regard, whose ids lie between these two, both included; at most `limit`."""
+        rows = transaction.execute(
+            "SELECT stream AS thing FROM crm_events WHERE stream >= ? AND stream <= ? "
+            "UNION SELECT thing FROM crm_links WHERE thing >= ? AND thing <= ? ORDER BY thing LIMIT ?",
+            [first, last, first, last, limit],
+        ).fetchall()
+        return [_uuid(thing) for (thing,) in rows]
+
     def unknown_type(self, transaction: Transaction, after: int, upto: int) -> UnknownEventType | None:
         """The first type or version in this range that this code cannot read."""
         rows = transaction.execute(

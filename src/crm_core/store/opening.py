@@ -142,6 +142,9 @@ def _prepare_sqlite(database: SqliteDatabase) -> None:
 
 def _script(database: SqliteDatabase, name: str) -> None:
     with database.looking() as transaction:
+        if "crm_secrets" in _tables(transaction, "SELECT name FROM sqlite_master WHERE type = 'table'"):
+            return
+    with database.writing() as transaction:
         for statement in _statements(name):
             transaction.execute(statement)
 

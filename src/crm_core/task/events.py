@@ -10,7 +10,7 @@ from crm_core.kernel.time import Instant
 TaskKind: TypeAlias = Literal["follow_up", "handoff", "call", "todo", "reminder"]
 
 
-class TaskAdded(Event, type="task.added", says="{kind} for {assignee}: {title}, due {due}"):
+class TaskAdded(Event, type="task.added", says="{kind} task for {assignee}: {title}[, due {due}]"):
     """Somebody has to do something; `due` None: some day."""
 
     task_id: Public[TaskId]
@@ -33,7 +33,7 @@ class TaskAssigned(Event, type="task.assigned", says="task handed on to {assigne
     previous: Public[UserId | None]
 
 
-class TaskRescheduled(Event, type="task.rescheduled", says="task due {due}, before {previous}"):
+class TaskRescheduled(Event, type="task.rescheduled", says="task moved[ from {previous}][ to {due}]"):
     """It has to be done by another time; None: some day."""
 
     task_id: Public[TaskId]
@@ -41,14 +41,14 @@ class TaskRescheduled(Event, type="task.rescheduled", says="task due {due}, befo
     previous: Public[Instant | None]
 
 
-class TaskCompleted(Event, type="task.completed", says="task done: {outcome}"):
+class TaskCompleted(Event, type="task.completed", says="task done[: {outcome}]"):
     """It was done; `outcome` is what came of it."""
 
     task_id: Public[TaskId]
     outcome: Personal[str | None] = None
 
 
-class TaskCancelled(Event, type="task.cancelled", says="task cancelled: {reason}"):
+class TaskCancelled(Event, type="task.cancelled", says="task cancelled[: {reason}]"):
     """It need not be done any more."""
 
     task_id: Public[TaskId]

@@ -48,7 +48,7 @@ class TicketReplied(Event, type="ticket.replied", says="{visibility} reply by {a
     body: Personal[str]
 
 
-class TicketPaused(Event, type="ticket.paused", says="waiting for {waiting_for}"):
+class TicketPaused(Event, type="ticket.paused", says="waiting for {waiting_for}[: {note}]"):
     """Nothing can be done until the customer or a third party moves."""
 
     ticket_id: Public[TicketId]
@@ -71,7 +71,7 @@ class TicketSolved(Event, type="ticket.solved", says="solved: {resolution}"):
     resolution: Personal[str]
 
 
-class TicketReopened(Event, type="ticket.reopened", says="reopened: {reason}"):
+class TicketReopened(Event, type="ticket.reopened", says="reopened: {reason}[, {note}]"):
     """The customer was not helped after all."""
 
     ticket_id: Public[TicketId]

@@ -2,30 +2,23 @@
 
 import inspect
 import logging
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
-from typing import Any, Final, Generic, Literal, TypeVar
+from typing import Any, Final, Generic, TypeVar
 from uuid import UUID
 
 from crm_core.following import Work
-from crm_core.kernel.errors import CommandIdReused, CRMError, Denied, Invalid, NotFound, Refused, WiringError
-from crm_core.kernel.ids import derived
-from crm_core.kernel.messages import Event
-from crm_core.kernel.recorded import Actor, Receipt, Recorded
-from crm_core.kernel.time import stamp
+from crm_core.kernel.errors import WiringError
+from crm_core.kernel.recorded import Actor, Recorded
 from crm_core.store.port import Transaction
-from crm_core.writing import Request
 from policies.engine import rows
-from policies.engine.behaviour import Answer, Behaviour
-from policies.engine.rows import Alarm
-from policies.engine.waits import Wake, Woken
+from policies.engine.behaviour import Behaviour
+from policies.engine.round import Line, Round
 
 logger = logging.getLogger("policies")
 M = TypeVar("M")
 ALARMS_AT_ONCE = 200
 """How many alarms one transaction fires at most."""
-_OUTCOMES = (Receipt, Refused, Denied, Invalid, NotFound, CommandIdReused)
 
 
 class Policy(Generic[M]):
@@ -51,7 +44,7 @@ class Policy(Generic[M]):
         WiringError: see `Behaviour`; or the name is no identifier.
     """
 
-    kind: Final[Literal["policy"]] = "policy"
+    kind: Final = "policy"
     opens: Final = False
 
     def __init__(
@@ -82,6 +75,7 @@ class Policy(Generic[M]):
         module = inspect.getmodule(react)
         self.meaning = (module.__doc__ or "").strip().partition("\n")[0] if module else ""
         self._rows = f"{name}/{version}"
+        self._line = Line(name, self._rows, self.actor, self.behaviour)
 
     def __repr__(self) -> str:
         return f"<Policy {self._rows}>"
@@ -103,10 +97,10 @@ class Policy(Generic[M]):
     def fold(self, work: Work) -> None:
         """Remember each fact and answer it, all in the transaction that moves the checkpoint."""
         keyed = [(fact, key) for fact in work.facts if (key := self.key(fact.event)) is not None]
-        round_ = _Round(self, work, self._recall(work.transaction, [key for _, key in keyed]))
+        one_round = Round(self._line, work, (key for _, key in keyed))
         for fact, key in keyed:
-            round_.take(fact, key)
-        round_.finish()
+            one_round.take(fact, key, answered=self._answers(fact, work))
+        one_round.finish()
 
     def wake(self, work: Work) -> int:
         """Fire the alarms that are due, at most `ALARMS_AT_ONCE`; how many fired.
@@ -121,9 +115,9 @@ class Policy(Generic[M]):
         due = rows.claim_due(work.transaction, self._rows, seen, work.now, ALARMS_AT_ONCE)
         if not due:
             return 0
-        round_ = _Round(self, work, self._recall(work.transaction, [alarm.key for alarm in due]))
-        fired = sum(round_.ring(alarm) for alarm in due)
-        round_.finish()
+        one_round = Round(self._line, work, (alarm.key for alarm in due))
+        fired = sum(one_round.ring(alarm) for alarm in due)
+        one_round.finish()
         return fired
 
     # -- which facts it answers -----------------------------------------------------------------
@@ -134,97 +128,7 @@ class Policy(Generic[M]):
 
     def is_history(self, fact: Recorded) -> bool:
         """Whether the fact is news only to the log: imported, or told long after it happened."""
-        return not self.react_to_history and (
-            fact.by.kind == "import" or fact.recorded_at - fact.at > self.max_age
-        )
+        return not self.react_to_history and (fact.by.kind == "import" or fact.recorded_at - fact.at > self.max_age)
 
-    def _recall(self, transaction: Transaction, keys: Sequence[UUID]) -> dict[UUID, M]:
-        found = rows.memories(transaction, self._rows, keys)
-        return {key: self.behaviour.load(text) for key, text in found.items()}
-
-
-@dataclass(slots=True)
-class _Round(Generic[M]):
-    """One transaction's worth of facts or alarms: what is remembered, which waits change, what is given."""
-
-    policy: Policy[M]
-    work: Work
-    memories: dict[UUID, M]
-    touched: set[UUID] = field(default_factory=set)
-    alarms: dict[tuple[UUID, str], Alarm | None] = field(default_factory=dict)
-    requests: list[Request] = field(default_factory=list)
-    suppressed: int = 0
-
-    def take(self, fact: Recorded, key: UUID) -> None:
-        """Remember a fact, and answer it if it is one to answer."""
-        behaviour = self.policy.behaviour
-        memory = self.memories.get(key, behaviour.initial)
-        self.memories[key] = memory = behaviour.remember(memory, fact.event, fact.at)
-        self.touched.add(key)
-        answer = behaviour.answer(memory, fact.event, fact.at)
-        if answer.commands or answer.waits:
-            cause = Alarm(key, "", fact.at, fact.id, fact.correlation_id, fact.position)
-            self._carry_out(answer, cause, (fact.id,), acts=self._answers(fact))
-
-    def ring(self, alarm: Alarm) -> bool:
-        """Answer an alarm; False: an earlier one of this round has cancelled or moved it."""
-        if (alarm.key, alarm.name) in self.alarms:
-            return False
-        behaviour = self.policy.behaviour
-        memory = self.memories.get(alarm.key, behaviour.initial)
-        answer = behaviour.answer(memory, Woken(alarm.name, alarm.due), alarm.due)
-        self._carry_out(answer, alarm, (alarm.fence, "alarm", stamp(alarm.due), alarm.key, alarm.name), acts=True)
-        return True
-
-    def _answers(self, fact: Recorded) -> bool:
-        if fact.position <= self.work.switched_on_after or self.policy.is_own(fact):
-            return False
-        history = self.policy.is_history(fact)
-        self.suppressed += history
-        return not history
-
-    def _carry_out(self, answer: Answer, cause: Alarm, source: tuple[Any, ...], *, acts: bool) -> None:
-        for wait in answer.waits:
-            if not isinstance(wait, Wake):
-                self.alarms[cause.key, wait.name] = None
-            elif acts:
-                due = wait.due(cause.due)
-                self.alarms[cause.key, wait.name] = Alarm(
-                    cause.key, wait.name, due, cause.fence, cause.correlation, cause.position
-                )
-        for number, command in enumerate(answer.commands if acts else ()):
-            command_id = derived(source[0], "policy", self.policy.name, number, *source[1:])
-            self.requests.append(
-                Request(
-                    command, command_id=command_id, by=self.policy.actor,
-                    correlation_id=cause.correlation, causation_id=cause.fence,
-                )
-            )  # fmt: skip
-
-    def finish(self) -> None:
-        """Write everything. Commands come last, since they take the log's lock."""
-        name, dump = self.policy._rows, self.policy.behaviour.dump  # noqa: SLF001 - one thing in two classes
-        rows.keep_memories(self.work.transaction, name, {key: dump(self.memories[key]) for key in self.touched})
-        rows.keep_alarms(self.work.transaction, name, self.alarms)
-        refused = self._give()
-        if self.requests or self.suppressed:
-            logger.info(
-                "%s: %d commands given, %d of them refused; %d facts remembered as history, not answered",
-                self.policy.name, len(self.requests), refused, self.suppressed,
-            )  # fmt: skip
-
-    def _give(self) -> int:
-        """Carry out the commands in order; how many were refused, which is an outcome like another."""
-        if not self.requests:
-            return 0
-        self.work.transaction.lock_log()  # decided under the lock, they meet no conflict
-        outcomes = self.work.execute(self.requests)
-        refusals = [(one, got) for one, got in zip(self.requests, outcomes, strict=True) if isinstance(got, CRMError)]
-        for request, error in refusals:
-            if not isinstance(error, _OUTCOMES):
-                raise error
-            logger.info(
-                "%s: %s %s, caused by event %s, was refused: %s", self.policy.name, type(request.command).__name__,
-                request.command_id, request.causation_id, type(error).__name__,
-            )  # fmt: skip
-        return len(refusals)
+    def _answers(self, fact: Recorded, work: Work) -> bool:
+        return fact.position > work.switched_on_after and not self.is_own(fact) and not self.is_history(fact)

@@ -1,7 +1,7 @@
 """What a policy keeps in the database: one memory for each subject, and the alarms it has set."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -43,6 +43,10 @@ class Alarm:
     fence: UUID
     correlation: UUID
     position: int
+
+    def again(self, name: str, due: datetime) -> "Alarm":
+        """An alarm with the same beginnings."""
+        return replace(self, name=name, due=due)
 
 
 def create_tables(transaction: Transaction) -> None:

@@ -1,0 +1,187 @@
+"""Where a verb does its work: the database it asks about, and the terminal it answers on."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import IO, Any
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from rich.console import Console, RenderableType
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from crm_core.app import CRM
+from crm_core.cli.failures import BadUsage, as_json_line, line_of
+from crm_core.cli.moments import moment_of, zone_of
+from crm_core.cli.plain import as_json
+from crm_core.kernel.errors import DatabaseUnavailable, Invalid, NotFound
+from crm_core.reading import AsOf, Axis
+
+_WIDE = 120
+"""Columns where no terminal says how many there are."""
+_SHORTEST = 6
+_AMBIGUOUS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a verb says: once for programs, once for people. `code` is the exit code."""
+
+    document: Any
+    shown: RenderableType
+    code: int = 0
+
+
+Ask = Callable[..., Answer]
+"""Another verb, asked by name: `ask("pipeline", as_of=…)`."""
+
+
+@dataclass(slots=True)
+class Desk:
+    """What every verb is given.
+
+    `url` is what was asked for on the command line; None: nothing was, and CRM_URL counts. `verb` asks
+    another verb for its answer.
+    """
+
+    url: str | None = None
+    as_json: bool = False
+    verbs: Callable[[str], Ask] = field(default=lambda name: _no_verb(name))
+    _crm: CRM | None = None
+
+    # -- the database ---------------------------------------------------------------------------
+
+    @property
+    def crm(self) -> CRM:
+        """The CRM that the URL names, opened when first asked for; never created by asking.
+
+        Raises:
+            BadUsage: nobody said which.
+            DatabaseUnavailable: there is no such file.
+            StoreError: it cannot be used; says why.
+        """
+        if self._crm is None:
+            url = self.url or os.environ.get("CRM_URL")
+            if not url:
+                raise BadUsage("which database? say --url sqlite:///FILE or postgresql://…, or set CRM_URL")
+            _must_exist(url)
+            self._crm = CRM.open(url)
+        return self._crm
+
+    def use(self, url: str) -> None:
+        """From now on speak of this database."""
+        self.close()
+        self.url = url
+
+    def close(self) -> None:
+        """Give the database back, if it was opened."""
+        if self._crm is not None:
+            self._crm.close()
+            self._crm = None
+
+    # -- what people mean -----------------------------------------------------------------------
+
+    def ask(self, verb: str, **values: Any) -> Answer:
+        """What another verb answers.
+
+        Raises:
+            BadUsage: no such verb is installed.
+        """
+        return self.verbs(verb)(self, **values)
+
+    def moment(self, as_of: str | None, tz: str, axis: str) -> AsOf:
+        """The moment that `--as-of`, `--tz` and `--axis` name; without `--as-of`, now.
+
+        Raises:
+            Invalid: it is no moment, lies in the future or beyond the log.
+        """
+        now = self.crm.as_of(None, _axis(axis))
+        if as_of is None:
+            return now
+        return self.crm.as_of(moment_of(as_of, zone_of(tz), now.instant or datetime.max), _axis(axis))
+
+    def thing(self, text: str) -> UUID:
+        """The id that is meant: a whole one, or its first six or more digits.
+
+        Raises:
+            Invalid: it is no id, or several begin like that.
+            NotFound: nothing on record begins like that.
+        """
+        digits = text.strip().replace("-", "").lower()
+        if not digits or set(digits) - set("0123456789abcdef") or not _SHORTEST <= len(digits) <= 32:  # noqa: PLR2004 - of a UUID
+            raise Invalid("id", [("id", f"must be an id, or its first {_SHORTEST} or more digits; see crm find")])
+        if len(digits) == 32:  # noqa: PLR2004 - a whole one
+            return UUID(digits)
+        found = self.crm.things(digits, _AMBIGUOUS)
+        if not found:
+            raise NotFound(f"nothing on record has an id that begins with {text}")
+        if len(found) > 1:
+            several = ", ".join(str(one)[:13] for one in found)
+            raise Invalid("id", [("id", f"several begin with {text}: {several}{' …' if len(found) == _AMBIGUOUS else ''}")])
+        return found[0]
+
+    # -- the terminal ---------------------------------------------------------------------------
+
+    def say(self, answer: Answer) -> None:
+        """Print the answer: one JSON document, or what people read."""
+        if self.as_json:
+            sys.stdout.write(f"{as_json(answer.document)}\n")
+        else:
+            paper(sys.stdout).print(answer.shown)
+
+    def tell(self, text: str) -> None:
+        """A remark while working, on stderr; programs that read JSON are spared it."""
+        if not self.as_json:
+            paper(sys.stderr).print(Text(text, style="dim"), soft_wrap=True)
+
+    def fail(self, error: BaseException) -> None:
+        """Tell the error on stderr: a JSON object, or a line in red."""
+        if self.as_json:
+            sys.stderr.write(f"{as_json_line(error)}\n")
+        else:
+            paper(sys.stderr).print(Text(f"crm: {line_of(error)}", style="red"), soft_wrap=True)
+
+    @contextmanager
+    def progress(self, what: str) -> Iterator[Callable[[int, int], None]]:
+        """A bar on the terminal while something takes long: call what it gives with (done, of all)."""
+        console = paper(sys.stderr)
+        columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(compact=True))
+        with Progress(*columns, console=console, transient=True, disable=self.as_json or not colourful(sys.stderr)) as bar:
+            task = bar.add_task(what, total=None)
+            yield lambda done, of: bar.update(task, completed=done, total=of)
+
+
+def colourful(stream: IO[str]) -> bool:
+    """Whether colours and moving bars belong there: on a terminal, unless NO_COLOR is set."""
+    return stream.isatty() and not os.environ.get("NO_COLOR")
+
+
+def paper(stream: IO[str]) -> Console:
+    """Where to print tables and text; plain text where it is no terminal."""
+    width = None if stream.isatty() or os.environ.get("COLUMNS") else _WIDE
+    if colourful(stream):
+        return Console(file=stream, width=width, highlight=False, emoji=False)
+    return Console(file=stream, width=width, highlight=False, emoji=False, color_system=None, force_terminal=False)
+
+
+def _axis(text: str) -> Axis:
+    if text == "recorded":
+        return "recorded"
+    if text == "occurred":
+        return "occurred"
+    raise Invalid("axis", [("axis", "must be recorded or occurred")])
+
+
+def _must_exist(url: str) -> None:
+    parts = urlsplit(url)
+    if parts.scheme == "sqlite" and len(parts.path) > 1 and not Path(parts.path[1:]).is_file():
+        raise DatabaseUnavailable(f"there is no file {parts.path[1:]}; crm demo makes one to try")
+
+
+def _no_verb(name: str) -> Ask:
+    raise BadUsage(f"no verb {name} is installed")

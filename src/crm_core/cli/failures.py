@@ -1,0 +1,96 @@
+"""How the program fails: which exit code stands for which error, and how the error is told."""
+
+import json
+from typing import Any
+
+from crm_core.cli.plain import plain
+from crm_core.kernel.errors import (
+    CatalogueError,
+    CommandIdReused,
+    Conflict,
+    CRMError,
+    Denied,
+    FollowError,
+    Invalid,
+    NotFound,
+    PayloadTampered,
+    Refused,
+    StoreError,
+    TamperingFound,
+)
+
+DONE = 0
+CHECK_FAILED = 1
+UNUSABLE = 2
+REFUSED = 3
+INVALID = 4
+NOT_FOUND = 5
+CONFLICT = 6
+HALTED = 7
+DEFECT = 70
+INTERRUPTED = 130
+
+MEANINGS = {
+    DONE: "done",
+    CHECK_FAILED: "a check failed: the log was altered",
+    UNUSABLE: "wrong usage, or the database cannot be reached or read",
+    REFUSED: "a rule said no, or you may not; nothing was recorded",
+    INVALID: "the input is wrong; the message names the field and the rule",
+    NOT_FOUND: "nothing is on record under that id or name",
+    CONFLICT: "the history moved on meanwhile; look again and repeat",
+    HALTED: "a view or policy cannot go on, or the log holds what this version does not know",
+    DEFECT: "a defect of the program itself",
+    INTERRUPTED: "interrupted",
+}
+"""Exit code → what it means; docs/reference/cli.md repeats it."""
+
+_CODES: tuple[tuple[type[CRMError], int], ...] = (
+    (TamperingFound, CHECK_FAILED),
+    (PayloadTampered, CHECK_FAILED),
+    (StoreError, UNUSABLE),
+    (Refused, REFUSED),
+    (Denied, REFUSED),
+    (Invalid, INVALID),
+    (NotFound, NOT_FOUND),
+    (Conflict, CONFLICT),
+    (CommandIdReused, CONFLICT),
+    (FollowError, HALTED),
+    (CatalogueError, HALTED),
+)
+
+
+class BadUsage(CRMError):
+    """The program was called with words it does not understand."""
+
+
+def code_of(error: BaseException) -> int:
+    """The exit code for an error."""
+    if isinstance(error, BadUsage):
+        return UNUSABLE
+    return next((code for kind, code in _CODES if isinstance(error, kind)), DEFECT)
+
+
+def document_of(error: BaseException) -> dict[str, Any]:
+    """The error as one JSON object: its class, its message and what else it knows.
+
+    An error that is none of ours keeps its message to itself: it might quote a customer.
+    """
+    if not isinstance(error, CRMError):
+        return {"error": type(error).__name__, "message": "a defect of the program; without --json it shows where"}
+    known: dict[str, Any] = {"error": type(error).__name__, "message": str(error)}
+    for name, value in vars(error).items():
+        if name == "problems":
+            known[name] = [{"field": field, "rule": rule} for field, rule in value]
+        elif not name.startswith("_"):
+            known.setdefault(name, plain(value))
+    return known
+
+
+def line_of(error: BaseException) -> str:
+    """The error as one line."""
+    return " ".join(str(error).split())
+
+
+def as_json_line(error: BaseException) -> str:
+    """The error as one line of JSON."""
+    return json.dumps(document_of(error), ensure_ascii=False)

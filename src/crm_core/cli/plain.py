@@ -1,0 +1,72 @@
+"""Values as plain JSON has them, and as a person reads them."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel
+
+from crm_core.kernel.money import Money
+from crm_core.kernel.time import stamp
+
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_UUID = re.compile(r"\b([0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b")
+
+
+def plain(value: Any) -> Any:
+    """The value as JSON can hold it: money as amount and currency, instants in UTC, ids as text."""
+    match value:
+        case None | bool() | int() | float():
+            return value
+        case datetime():
+            return stamp(value)
+        case date():
+            return value.isoformat()
+        case timedelta():
+            return value.total_seconds()
+        case Money():
+            return {"amount": str(value.amount), "currency": value.currency}
+        case BaseModel():
+            return value.model_dump(mode="json")
+        case Mapping():
+            return {str(key): plain(one) for key, one in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [plain(one) for one in value]
+        case _ if is_dataclass(value) and not isinstance(value, type):
+            return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+        case _:
+            return str(value)
+
+
+def as_json(document: Any) -> str:
+    """One JSON document, indented."""
+    return json.dumps(plain(document), ensure_ascii=False, indent=2)
+
+
+def readable(value: Any, zone: tzinfo = UTC) -> str:
+    """The value as one reads it in a table: nothing for None, instants to the minute in that zone."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "yes" if value else "no"
+        case datetime():
+            return value.astimezone(zone).strftime("%Y-%m-%d %H:%M")
+        case Decimal():
+            return f"{value:,}"
+        case UUID():
+            return str(value)[:8]
+        case list() | tuple() | set() | frozenset():
+            return ", ".join(readable(one, zone) for one in value)
+        case _:
+            return tidy(str(value))
+
+
+def tidy(text: str) -> str:
+    """Text that others wrote, safe for a terminal: no control characters; ids cut to eight digits."""
+    return _UUID.sub(r"\1", _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text))

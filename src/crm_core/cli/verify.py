@@ -1,0 +1,24 @@
+"""`crm verify`: whether the log is what was written."""
+
+from rich.text import Text
+
+from crm_core.cli.desk import Answer, Desk
+from crm_core.cli.failures import CHECK_FAILED, DONE
+from crm_core.cli.look import stack
+
+
+def verify(desk: Desk) -> Answer:
+    """Recompute the chain, and every column and link that was copied from it. Exit code 1: something was altered."""
+    head = desk.crm.as_of(None).position
+    with desk.progress("verifying") as bar:
+        verdict = desk.crm.verify(lambda done: bar(done, head))
+    document = {
+        "intact": verdict.intact, "events": verdict.events, "chain": verdict.chain,
+        "position": verdict.position, "what": verdict.what,
+    }  # fmt: skip
+    if verdict.intact:
+        shown = stack(Text(f"intact: {verdict.events:,} events", style="green"), Text(f"chain {verdict.chain}", style="dim"))
+        return Answer(document, shown, DONE)
+    altered = Text(f"altered: position {verdict.position}: {verdict.what}", style="bold red")
+    before = Text(f"{verdict.events:,} events before it are as they were written, up to chain {verdict.chain}", style="dim")
+    return Answer(document, stack(altered, before), CHECK_FAILED)

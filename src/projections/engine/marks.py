@@ -1,0 +1,46 @@
+"""What the list of followers tells about a view: which versions have a table, and whether one is being built."""
+
+from crm_core.store.port import Transaction
+
+_ALL = "SELECT name FROM crm_followers"
+_FORGET = "DELETE FROM crm_followers WHERE name = ?"
+_CLAIM = "INSERT INTO crm_followers (name, position, detail) VALUES (?, 0, ?)"
+_OURS = "UPDATE crm_followers SET detail = detail WHERE name = ? AND detail = ?"
+_KNOWN = "SELECT 1 FROM crm_followers WHERE name = ?"
+
+
+def building(checkpoint: str) -> str:
+    """The mark that a table is being built beside the one of this checkpoint."""
+    return f"{checkpoint}/building"
+
+
+def versions(transaction: Transaction, view: str) -> dict[int, list[str]]:
+    """Version of a view → the marks that belong to it, for each that has a table in this database."""
+    found: dict[int, list[str]] = {}
+    for (mark,) in transaction.execute(_ALL).fetchall():
+        name, _, rest = mark.partition("/")
+        number = rest.partition("/")[0]
+        if name == view and number.isdigit():
+            found.setdefault(int(number), []).append(mark)
+    return found
+
+
+def forget(transaction: Transaction, mark: str) -> None:
+    """Remove a mark."""
+    transaction.execute(_FORGET, [mark])
+
+
+def claim(transaction: Transaction, mark: str, owner: str) -> None:
+    """Put one's own mark there, in place of whoever's was."""
+    transaction.execute(_FORGET, [mark])
+    transaction.execute(_CLAIM, [mark, owner])
+
+
+def is_ours(transaction: Transaction, mark: str, owner: str) -> bool:
+    """Whether nobody else claimed the mark since; nobody can before the transaction ends."""
+    return transaction.execute(_OURS, [mark, owner]).rowcount == 1
+
+
+def is_there(transaction: Transaction, mark: str) -> bool:
+    """Whether anybody put the mark."""
+    return transaction.execute(_KNOWN, [mark]).fetchone() is not None

@@ -1,0 +1,94 @@
+"""The timeline: whatever happened with a customer, an account, a deal or a ticket, on each one's own timeline.
+
+One fact is recorded once and stands on the timeline of everything it regards. How the business is set
+up (pipelines, switches of policies) is on nobody's timeline.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import Annotated
+from uuid import UUID
+
+from crm_core.events import Event
+from crm_core.kernel.catalogue import catalogue, sentence
+from crm_core.kernel.personal import WITHHELD, Erased, PersonalMark
+from crm_core.kernel.recorded import Recorded
+from projections.engine.projection import projection
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineRow:
+    """One fact on one timeline.
+
+    `about` is whose timeline it is and `kind` what that is; `stream` and `version` are where the fact
+    belongs. `says` is the fact in a sentence. `subject` is the person whose data the sentence holds;
+    None: nobody's.
+    """
+
+    about: UUID
+    position: int
+    at: datetime
+    kind: str
+    type: str
+    says: Annotated[str | Erased, PersonalMark("subject")]
+    done_by: str
+    stream: UUID
+    version: int
+    subject: UUID | None
+
+
+def _about(event: Event, seen: Recorded) -> list[tuple[UUID, int]]:
+    position = seen.position
+    return [(thing, position) for thing, _ in _things(event, seen)]
+
+
+def _things(event: Event, seen: Recorded) -> Iterator[tuple[UUID, str]]:
+    """The things whose timeline the fact is on, each with its kind."""
+    kinds = _kinds()
+    entry = catalogue.of(event)
+    if entry.refers:
+        own = next((kind for name, kind in entry.refers.items() if getattr(event, name) == seen.stream), entry.noun)
+        yield seen.stream, own
+    for kind, thing in seen.header["regards"]:
+        if kind in kinds:
+            yield UUID(thing), kind
+
+
+@lru_cache(maxsize=1)
+def _kinds() -> frozenset[str]:
+    """Everything that facts refer to by an id of its own."""
+    return frozenset(kind for entry in catalogue for kind in entry.refers.values())
+
+
+@lru_cache(maxsize=512)
+def _of_others(cls: type[Event]) -> tuple[str, ...]:
+    """The personal fields that are about somebody else than the fact's subject: no sentence shows them."""
+    return tuple(name for name, mark in catalogue.of(cls).personal.items() if mark.of)
+
+
+def _says(event: Event) -> str:
+    others = _of_others(type(event))
+    return sentence(event.model_copy(update=dict.fromkeys(others, WITHHELD)) if others else event)
+
+
+@projection("timeline", version=1, key=_about, keys=2)
+def timeline(row: TimelineRow | None, event: Event, seen: Recorded, key: tuple[UUID, int]) -> TimelineRow | None:
+    """A fact stays on a timeline as it was written there."""
+    if row is not None:
+        return row
+    header = seen.header
+    about, position = key
+    return TimelineRow(
+        about=about,
+        position=position,
+        at=seen.at,
+        kind=next(kind for thing, kind in _things(event, seen) if thing == about),
+        type=header["type"],
+        says=_says(event),
+        done_by=header["by"],
+        stream=seen.stream,
+        version=header["version"],
+        subject=seen.subject,
+    )
