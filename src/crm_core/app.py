@@ -386,5 +386,5 @@ def installed_followers() -> list[Follower]:
 
 def _request(one: Command | Request, actor: Actor | None) -> Request:
     if isinstance(one, Request):
-        return one if one.by is not None else Request(**{**{name: getattr(one, name) for name in one.__slots__}, "by": actor})
+        return one if one.by is not None else one._replace(by=actor)
     return Request(one, actor)

@@ -1,9 +1,8 @@
 """One or many commands decided on loaded states: from intent to events with envelopes."""
 
-from collections import defaultdict
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, get_type_hints
+from typing import TYPE_CHECKING, Any, NamedTuple, cast, get_type_hints
 from uuid import UUID
 
 from crm_core.in_force import DEFINITIONS, InForce
@@ -11,8 +10,8 @@ from crm_core.kernel.catalogue import EventType, catalogue, id_kind
 from crm_core.kernel.decider import Decider, Decision
 from crm_core.kernel.errors import Conflict
 from crm_core.kernel.ids import derived, named_stream
-from crm_core.kernel.messages import Event
-from crm_core.kernel.recorded import Context, Ref, header_open
+from crm_core.kernel.messages import Command, Event
+from crm_core.kernel.recorded import Context, Ref, context_text, header_open
 from crm_core.kernel.time import stamp
 from crm_core.store.log import Entry, StreamsMoved
 from crm_core.store.mapper import Drafted
@@ -38,9 +37,9 @@ class Session:
         self._in_force = in_force
         self._writer = writer
         self._transaction = transaction
-        self._loaded: dict[UUID, dict[str, tuple[Decider[Any], Loaded]]] = defaultdict(dict)
+        self._loaded: dict[UUID, dict[str, _Known]] = {}
         self._versions: dict[UUID, int] = {}
-        self._definitions: int | None = None
+        self._now = stamp(store.log.clock.now())
         self._sealer = store.keys.sealer()
         self._mapper = store.open_mapper.sealing_with(self._sealer)
 
@@ -49,10 +48,10 @@ class Session:
         wanted: dict[str, tuple[Decider[Any], dict[UUID, None]]] = {}
         ids: set[UUID] = set()
         for request in requests:
-            ids.update(one for one in request.command.__dict__.values() if isinstance(one, UUID))
-            for name, stream in request.decision.streams(request.command).items():
-                if not _is_new(request, name):
-                    decider = request.decision.states[name]
+            ids.update([one for one in request.command.__dict__.values() if type(one) is UUID])
+            for _, attribute, decider in request.decision.finds:
+                stream = getattr(request.command, attribute)
+                if stream is not None and attribute not in request.fresh:
                     wanted.setdefault(decider.noun, (decider, {}))[1][stream] = None
         for decider, streams in wanted.values():
             found = self._store.streams(decider.noun, decider.fold).load_many(self._reading(), list(streams))
@@ -67,18 +66,26 @@ class Session:
             Refused: a rule said no.
             Conflict: a stream is not at the version the caller expects.
         """
-        decision, command, context = request.decision, request.command, request.context
-        streams = decision.streams(command)
-        loaded = {name: self._load(decision.states[name], stream, new=_is_new(request, name)) for name, stream in streams.items()}
-        self._check_expected(request.expect)
-        in_force = self._in_force_for(decision)
-        events = decision.decide(command, {name: one.state for name, one in loaded.items()}, in_force)
-        states = {stream: (decision.states[name], loaded[name]) for name, stream in streams.items()}
-        looked_at = {stream: one.version for stream, (_, one) in states.items()}
-        drafts = self._stamp(events, context, states)
+        decision, command = request.decision, request.command
+        given: dict[str, Any] = {}
+        states: dict[UUID, _Known] = {}
+        for name, attribute, decider in decision.finds:
+            stream = getattr(command, attribute)
+            if stream is None:
+                given[name] = decider.fold.initial
+            else:
+                states[stream] = known = self._load(decider, stream, new=attribute in request.fresh)
+                given[name] = known.loaded.state
+        if request.expect:
+            self._check_expected(request.expect)
+        in_force, definitions = self._in_force_for(decision)
+        events = decision.decide(command, given, in_force)
+        drafts = self._stamp(events, request.context, states, definitions)
         rows = [self._mapper.to_stored_event(one) for one in drafts]
+        written = {draft.originator_id for draft in drafts}
+        looked_at = {stream: known.loaded.version for stream, known in states.items() if stream not in written}
         self._keep(drafts)
-        return Entry(context.command_id, request.fingerprint, _thing(command, streams, drafts), rows, looked_at)
+        return Entry(request.context.command_id, request.fingerprint, _thing(command, states, drafts), rows, looked_at)
 
     def flush_keys(self) -> None:
         """Make new people's keys durable, before what is sealed with them.
@@ -89,67 +96,76 @@ class Session:
         if not self._sealer.flush():
             raise StreamsMoved
 
-    def _stamp(self, events: list[Event], context: Context, states: dict[UUID, tuple[Decider[Any], Loaded]]) -> list[Drafted]:
+    def _stamp(
+        self, events: list[Event], context: Context, states: "dict[UUID, _Known]", definitions: int | None
+    ) -> list[Drafted]:
         """Give each event its place, its envelope, and the people and things it regards."""
-        drafts = []
-        evolved = {stream: one.state for stream, (_, one) in states.items()}
+        at = stamp(context.at) if context.at else self._now
+        shared = context_text(context, at, self._writer)
+        evolved: dict[UUID, Any] = {}
         versions: dict[UUID, int] = {}
-        at = stamp(context.at or self._store.log.clock.now())
+        drafts = []
         for number, event in enumerate(events):
             entry = catalogue.of(event)
             stream = entry.stream(event)
-            if stream in states and isinstance(event, states[stream][0].fold.follows):
-                evolved[stream] = states[stream][0].fold.evolve(evolved[stream], event)
             version = versions[stream] = (versions[stream] if stream in versions else self._version(stream)) + 1
-            regards = self._regards(entry, event, stream, evolved.get(stream))
-            subjects = _subjects(entry, event, stream, regards)
-            event_id = derived(context.command_id, number)
+            known = states.get(stream)
+            if known is not None:
+                state = evolved[stream] if stream in evolved else known.loaded.state
+                fold = known.decider.fold
+                evolved[stream] = state = fold.evolve(state, event) if event.__class__ in fold.follows else state
+            else:
+                state = None
+            regards = self._regards(entry, event, stream, state)
+            links = tuple([str(ref.id) for ref in regards])
+            subjects = _subjects(entry, event, stream, regards) if entry.personal else _NOBODY
+            event_id, stream_text = derived(context.command_id, number), str(stream)
             opened = header_open(
-                context, event_id, entry.name, entry.version, stream, version, at, self._writer, regards,
-                next(iter(subjects.values()), None), self._definitions,
+                shared, event_id, entry.name, entry.version, stream_text, version,
+                [(ref.kind, link) for ref, link in zip(regards, links, strict=True)], next(iter(subjects.values()), None), definitions,
             )  # fmt: skip
-            links = tuple(ref.id for ref in regards)
-            drafts.append(Drafted(stream, version, entry, event, event_id, at, opened, subjects, links))
+            drafts.append(Drafted(stream, version, stream_text, entry, event, event_id, at, opened, subjects, links))
         return drafts
 
-    def _regards(self, entry: EventType, event: Event, stream: UUID, state: Any) -> tuple[Ref, ...]:
-        found: dict[UUID, Ref] = {}
-        for source, names in ((event, entry.refers), (state, _state_refers(type(state)))):
+    def _regards(self, entry: EventType, event: Event, stream: UUID, state: Any) -> list[Ref]:
+        found: list[Ref] = []
+        for source, names in ((event, entry.refers), (state, _state_refers(state.__class__))):
             for name, kind in names.items():
                 value = getattr(source, name)
-                for one in value if isinstance(value, tuple) else (value,):
-                    if one is not None and one != stream:
-                        found.setdefault(one, Ref(kind, one))
+                for one in value if value.__class__ is tuple else (value,):
+                    if one is not None and one != stream and not any(one == ref.id for ref in found):
+                        found.append(Ref(kind, one))
         if entry.name in self._in_force.types:
-            found[DEFINITIONS.id] = DEFINITIONS
+            found.append(DEFINITIONS)
         if entry.name == "person.forgotten":
-            found[FORGETTINGS.id] = FORGETTINGS
-        return tuple(found.values())
+            found.append(FORGETTINGS)
+        return found
 
     def _keep(self, drafts: list[Drafted]) -> None:
+        """The next command of this session sees what this one drafted."""
         for draft in drafts:
             stream = draft.originator_id
             self._versions[stream] = draft.originator_version
-            for decider, loaded in self._loaded[stream].values() if stream in self._loaded else ():
-                if isinstance(draft.event, decider.fold.follows):
-                    loaded.state = decider.fold.evolve(loaded.state, draft.event)
-                loaded.version = draft.originator_version
+            for known in self._loaded[stream].values() if stream in self._loaded else ():
+                if draft.event.__class__ in known.decider.fold.follows:
+                    known.loaded.state = known.decider.fold.evolve(known.loaded.state, draft.event)
+                known.loaded.version = draft.originator_version
 
-    def _load(self, decider: Decider[Any], stream: UUID, *, new: bool) -> Loaded:
+    def _load(self, decider: Decider[Any], stream: UUID, *, new: bool) -> "_Known":
         if stream in self._loaded and decider.noun in self._loaded[stream]:
-            return self._loaded[stream][decider.noun][1]
+            return self._loaded[stream][decider.noun]
         if new and stream not in self._versions:
             found = Loaded(decider.fold.initial, 0)
         elif self._transaction is None:
             found = self._store.streams(decider.noun, decider.fold).load(stream)
         else:
             found = self._store.streams(decider.noun, decider.fold).load_many(self._transaction, [stream])[stream]
-        self._remember(decider, stream, found)
-        return found
+        return self._remember(decider, stream, found)
 
-    def _remember(self, decider: Decider[Any], stream: UUID, loaded: Loaded) -> None:
-        self._loaded[stream][decider.noun] = (decider, loaded)
+    def _remember(self, decider: Decider[Any], stream: UUID, loaded: Loaded) -> "_Known":
+        known = self._loaded.setdefault(stream, {})[decider.noun] = _Known(decider, loaded)
         self._versions[stream] = loaded.version
+        return known
 
     def _reading(self) -> Transaction:
         assert self._transaction is not None, "many commands are decided inside a transaction"  # noqa: S101 - by construction
@@ -170,43 +186,47 @@ class Session:
             stale = ", ".join(f"{stream} is at version {actual[stream]}, not {expect[stream]}" for stream in expect if actual[stream] != expect[stream])
             raise Conflict(stale, actual)
 
-    def _in_force_for(self, decision: Decision) -> dict[str, Any]:
+    def _in_force_for(self, decision: Decision) -> tuple[dict[str, Any], int | None]:
+        """The definitions a decision names, and the position up to which they speak (None: it names none)."""
         if not decision.definitions:
-            self._definitions = None
-            return {}
-        self._definitions = self._in_force.refresh(self._transaction)
-        return {name: self._in_force.state(one) for name, one in decision.definitions.items()}
+            return {}, None
+        position = self._in_force.refresh(self._transaction)
+        return {name: self._in_force.state(one) for name, one in decision.definitions.items()}, position
 
 
-def _is_new(request: "Prepared", name: str) -> bool:
-    """An id that follows from the command id is new: only this command could have made it."""
-    command = request.command
-    return f"{name}_id" in command.__derived__ and getattr(command, f"{name}_id") == derived(request.context.command_id, f"{name}_id")
+class _Known(NamedTuple):
+    """A loaded state, and whose rules it follows."""
+
+    decider: Decider[Any]
+    loaded: Loaded
 
 
-def _subjects(entry: EventType, event: Event, stream: UUID, regards: tuple[Ref, ...]) -> dict[str, UUID]:
-    """For each personal field the person it is about: its contact, else its lead, else the stream itself."""
-    if not entry.personal:
-        return {}
-    people = {"contact": stream} if entry.noun == "contact" else {}
-    for ref in regards:
-        people.setdefault(ref.kind, ref.id)
-    if entry.noun == "lead":
-        people["lead"] = stream
+def _subjects(entry: EventType, event: Event, stream: UUID, regards: Sequence[Ref]) -> dict[str, UUID]:
+    """For each personal field that holds a value, the person it is about: contact, else lead, else the stream itself."""
+    people = {ref.kind: ref.id for ref in reversed(regards)}
+    people[entry.noun] = stream
     whose = people.get("contact") or people.get("lead") or stream
-    return {name: (getattr(event, mark.of) if mark.of else None) or whose for name, mark in entry.personal.items()}
+    return {
+        name: (getattr(event, mark.of) if mark.of else None) or whose
+        for name, mark in entry.personal.items()
+        if getattr(event, name) is not None
+    }
 
 
-def _thing(command: Any, streams: dict[str, UUID], drafts: list[Drafted]) -> UUID:
+def _thing(command: Command, states: "dict[UUID, _Known]", drafts: list[Drafted]) -> UUID:
     """What the command is about: its first id, else the stream of its first event."""
-    first = next(iter(streams.values()), None)
-    for name in type(command).model_fields:
-        value = getattr(command, name) if name.endswith("_id") else None
-        if isinstance(value, UUID):
-            return value
-    if first is not None:
-        return first
+    for name in _id_fields(command.__class__):
+        value = getattr(command, name)
+        if value is not None:
+            return cast("UUID", value)
+    if states:
+        return next(iter(states))
     return drafts[0].originator_id if drafts else DEFINITIONS.id
+
+
+@lru_cache(maxsize=None)
+def _id_fields(command: type[Command]) -> tuple[str, ...]:
+    return tuple(name for name, info in command.model_fields.items() if id_kind(info.annotation))
 
 
 @lru_cache(maxsize=None)
@@ -214,3 +234,6 @@ def _state_refers(state: type[Any]) -> dict[str, str]:
     if state is type(None):
         return {}
     return {name: kind for name, hint in get_type_hints(state).items() if (kind := id_kind(hint))}
+
+
+_NOBODY: dict[str, UUID] = {}

@@ -67,9 +67,8 @@ class Given:
         )
 
     def _states(self, decision: Decision, command: Command) -> dict[str, Any]:
-        return {
-            name: self.state(decision.states[name].fold, stream) for name, stream in decision.streams(command).items()
-        }
+        found = {name: (decider.fold, getattr(command, attribute)) for name, attribute, decider in decision.finds}
+        return {name: fold.initial if stream is None else self.state(fold, stream) for name, (fold, stream) in found.items()}
 
     def _definitions(self, decision: Decision) -> dict[str, Any]:
         return {name: self.state(definition.fold) for name, definition in decision.definitions.items()}

@@ -3,14 +3,15 @@
 import random
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from itertools import islice
-from typing import Any
-from uuid import UUID, uuid4
+from typing import Any, NamedTuple
+from uuid import UUID
 
 from crm_core.in_force import InForce
-from crm_core.kernel.authorisation import Authorize, Deny
+from crm_core.kernel.authorisation import Authorize, Deny, allow_all
 from crm_core.kernel.decider import Decision, decision_for
 from crm_core.kernel.errors import (
     CommandIdReused,
@@ -21,7 +22,9 @@ from crm_core.kernel.errors import (
     Invalid,
     Refused,
     TooManyConflicts,
+    UnknownCommand,
 )
+from crm_core.kernel.ids import random_id
 from crm_core.kernel.messages import Command
 from crm_core.kernel.recorded import Actor, Context, Receipt
 from crm_core.kernel.time import Clock, stamp, to_utc
@@ -35,8 +38,7 @@ ATTEMPTS = 60
 _RECONNECTS = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """A command and what belongs in its envelope. What is None is filled in when it is carried out."""
 
     command: Command
@@ -49,17 +51,20 @@ class Request:
     causation_id: UUID | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A request that has passed every check that needs no history."""
+class Prepared(NamedTuple):
+    """A request that has passed every check that needs no history.
+
+    `named`: the caller gave the command id; only then can it have been carried out before. `fresh`: the
+    command's fields whose ids follow from the command id, so that nothing can be recorded under them yet.
+    """
 
     command: Command
     decision: Decision
     context: Context
     fingerprint: bytes
-    expect: dict[UUID, int]
+    expect: dict[UUID, int] | None
     named: bool
-    """Whether the caller gave the command id: only then can it have been carried out before."""
+    fresh: list[str]
 
 
 @dataclass(slots=True)
@@ -72,7 +77,7 @@ class Writer:
     name: str
     appended: Callable[[int], None]
     """Called with the newest position after every append."""
-    new_id: Callable[[], UUID] = uuid4
+    new_id: Callable[[], UUID] = random_id
     in_force: InForce = field(init=False)
     _random: random.Random = field(default_factory=random.Random)
 
@@ -83,7 +88,9 @@ class Writer:
 
     def execute(self, request: Request) -> Receipt:
         """Carry out one command; returns when what it recorded is durable."""
-        prepared = self.prepare(request)
+        return self._carry_out(self.prepare(request))
+
+    def _carry_out(self, prepared: Prepared) -> Receipt:
         if prepared.named:
             receipt = self._receipt_of(prepared)
             if receipt is not None:
@@ -148,23 +155,24 @@ class Writer:
             Invalid: no actor, a naive time, text that cannot be stored.
             Denied: the authorisation hook said no.
         """
-        decision = decision_for(request.command)
+        command = request.command
+        decision = decision_for(command)
         if request.by is None:
             raise Invalid("by", [("by", "every command names its actor")])
         by = Actor.parse(request.by)
         behalf = None if request.on_behalf_of is None else Actor.parse(request.on_behalf_of)
         at = None if request.at is None else _aware(request.at)
         command_id = self.new_id() if request.command_id is None else _command_id(request.command_id)
-        said = request.command.content()
-        envelope = f"\n{by}\n{behalf or ''}\n{stamp(at) if at else ''}".encode()
-        verdict = self.authorize(by, type(request.command).__name__, request.command, tuple(request.command.model_fields_set))
-        if isinstance(verdict, Deny):
-            raise Denied(f"{by} may not {type(request.command).__name__}: {verdict.reason}")
+        said = command.content()
+        if self.authorize is not allow_all:
+            verdict = self.authorize(by, type(command).__name__, command, tuple(command.model_fields_set))
+            if isinstance(verdict, Deny):
+                raise Denied(f"{by} may not {type(command).__name__}: {verdict.reason}")
+        fingerprint = self.store.keys.fingerprint(said + _said_around(by, behalf, at))
         context = Context(by, at, command_id, request.correlation_id or command_id, request.causation_id, behalf)
-        return Prepared(
-            request.command.completed(command_id), decision, context, self.store.keys.fingerprint(said + envelope),
-            dict(request.expect or {}), request.command_id is not None,
-        )  # fmt: skip
+        fresh = command.left_out()
+        complete = command.completed(command_id) if fresh else command
+        return Prepared(complete, decision, context, fingerprint, request.expect, request.command_id is not None, fresh)
 
     # -- many commands --------------------------------------------------------------------------
 
@@ -178,65 +186,70 @@ class Writer:
                     return
 
     def _chunk(self, chunk: list[Request], *, stop_on_refusal: bool) -> list[Receipt | CRMError]:
-        chunk = [one if one.command_id else replace(one, command_id=self.new_id()) for one in chunk]
+        ready = [self._checked(one) for one in chunk]
         for attempt in range(_RECONNECTS + 1):
             try:
-                return self._chunk_once(chunk, stop_on_refusal=stop_on_refusal)
+                return self._chunk_once(ready, stop_on_refusal=stop_on_refusal)
             except (UniqueViolation, StreamsMoved):
                 self._pause(attempt)
             except DatabaseUnavailable:
                 if attempt == _RECONNECTS:
                     raise
-        return [self._one_by_one(one) for one in chunk]
+                ready = [one._replace(named=True) if isinstance(one, Prepared) else one for one in ready]
+        return [self._one_by_one(one) for one in ready]
 
-    def _chunk_once(self, chunk: list[Request], *, stop_on_refusal: bool) -> list[Receipt | CRMError]:
+    def _checked(self, request: Request) -> Prepared | CRMError:
+        try:
+            return self.prepare(request)
+        except (Invalid, Denied, UnknownCommand) as error:
+            return error
+
+    def _chunk_once(self, ready: Sequence[Prepared | CRMError], *, stop_on_refusal: bool) -> list[Receipt | CRMError]:
         with self.store.database.appending() as transaction:
-            outcomes = self.inside(transaction, chunk, stop_on_refusal=stop_on_refusal)
+            outcomes = self._inside(transaction, ready, stop_on_refusal=stop_on_refusal)
         newest = max((one.position for one in outcomes if isinstance(one, Receipt)), default=0)
-        if any(isinstance(one, CRMError) for one in outcomes):
-            self.store.database.barrier()
+        self.store.database.barrier()
         if newest:
             self.appended(newest)
         return outcomes
 
-    def _one_by_one(self, request: Request) -> Receipt | CRMError:
+    def _one_by_one(self, prepared: Prepared | CRMError) -> Receipt | CRMError:
+        if isinstance(prepared, CRMError):
+            return prepared
         try:
-            return self.execute(request)
-        except (Refused, Invalid, Denied, Conflict, CommandIdReused) as error:
+            return self._carry_out(prepared)
+        except (Refused, Invalid, Conflict, CommandIdReused) as error:
             return error
 
-    def inside(self, transaction: Transaction, requests: Sequence[Request], *, stop_on_refusal: bool = False) -> list[Receipt | CRMError]:
+    def inside(self, transaction: Transaction, requests: Sequence[Request]) -> list[Receipt | CRMError]:
         """Carry out commands within a transaction that is already open; each later one sees the earlier ones."""
-        outcomes: list[Receipt | CRMError | None] = []
-        ready: list[Prepared | None] = []
-        for request in requests:
-            try:
-                ready.append(self.prepare(request))
-                outcomes.append(None)
-            except (Invalid, Denied) as error:
-                ready.append(None)
-                outcomes.append(error)
-        known = self.store.log.known(transaction, [one.context.command_id for one in ready if one and one.named])
+        return self._inside(transaction, [self._checked(one) for one in requests], stop_on_refusal=False)
+
+    def _inside(
+        self, transaction: Transaction, ready: Sequence[Prepared | CRMError], *, stop_on_refusal: bool
+    ) -> list[Receipt | CRMError]:
+        named = [one.context.command_id for one in ready if isinstance(one, Prepared) and one.named]
+        known = self.store.log.known(transaction, named) if named else {}
         session = Session(self.store, self.in_force, self.name, transaction)
-        session.prefetch([one for one in ready if one and one.context.command_id not in known])
-        entries: list[tuple[int, Entry]] = []
+        session.prefetch([one for one in ready if isinstance(one, Prepared) and one.context.command_id not in known])
+        outcomes: list[Receipt | CRMError | None] = []
+        entries: list[Entry] = []
+        places: list[int] = []
         seen: dict[UUID, tuple[int, bytes]] = {}
         for number, prepared in enumerate(ready):
-            if prepared is not None:
-                outcome = self._one_inside(session, prepared, known, seen, number)
-                if isinstance(outcome, Entry):
-                    entries.append((number, outcome))
-                else:
-                    outcomes[number] = outcome
-            if stop_on_refusal and isinstance(outcomes[number], CRMError):
-                del outcomes[number + 1 :]
+            outcome = prepared if isinstance(prepared, CRMError) else self._one_inside(session, prepared, known, seen, number)
+            if isinstance(outcome, Entry):
+                entries.append(outcome)
+                places.append(number)
+                outcome = None
+            outcomes.append(outcome)
+            if stop_on_refusal and isinstance(outcome, CRMError):
                 break
         if entries:
             session.flush_keys()
-            receipts = self.store.log.append(transaction, [entry for _, entry in entries])
-            for (number, _), receipt in zip(entries, receipts, strict=True):
+            for number, receipt in zip(places, self.store.log.append(transaction, entries), strict=True):
                 outcomes[number] = receipt
-        return _with_repeats(outcomes, ready, seen)
+        return [_first_time(one, ready[number], outcomes, seen) for number, one in enumerate(outcomes)]
 
     def _one_inside(
         self, session: Session, prepared: Prepared, known: dict[UUID, Any], seen: dict[UUID, tuple[int, bytes]], number: int
@@ -255,17 +268,23 @@ class Writer:
         return entry
 
 
-def _with_repeats(
-    outcomes: list[Receipt | CRMError | None], ready: list[Prepared | None], seen: dict[UUID, tuple[int, bytes]]
-) -> list[Receipt | CRMError]:
-    """The same command twice in one batch gets the receipt of its first time."""
-    complete: list[Receipt | CRMError] = []
-    for number, outcome in enumerate(outcomes):
-        prepared = ready[number]
-        if outcome is None and prepared is not None:
-            outcome = complete[seen[prepared.context.command_id][0]]
-        complete.append(outcome)  # type: ignore[arg-type]
-    return complete
+def _first_time(
+    outcome: Receipt | CRMError | None,
+    prepared: Prepared | CRMError,
+    outcomes: Sequence[Receipt | CRMError | None],
+    seen: dict[UUID, tuple[int, bytes]],
+) -> Receipt | CRMError:
+    """The outcome; the same command a second time in one batch has that of its first time."""
+    if outcome is None and isinstance(prepared, Prepared):
+        outcome = outcomes[seen[prepared.context.command_id][0]]
+    assert outcome is not None  # noqa: S101 - every place was filled by a receipt or an error
+    return outcome
+
+
+@lru_cache(maxsize=1024)
+def _said_around(by: Actor, behalf: Actor | None, at: datetime | None) -> bytes:
+    """The part of a command's content that its envelope holds."""
+    return f"\n{by}\n{behalf or ''}\n{stamp(at) if at else ''}".encode()
 
 
 def _aware(at: datetime) -> datetime:

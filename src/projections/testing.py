@@ -1,12 +1,13 @@
 """For tests of your own views: facts in, rows out, without a store."""
 
+import json
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
 from crm_core.events import Event
 from crm_core.kernel.catalogue import EventType, catalogue
-from crm_core.kernel.recorded import Actor, Context, Recorded, Ref, header_close, header_open
+from crm_core.kernel.recorded import Recorded, Ref
 from crm_core.kernel.time import stamp
 from projections.engine.projection import Projection
 
@@ -41,12 +42,11 @@ def recorded(*facts: Event | Recorded, at: datetime = AT, by: str = "user:test")
 def _recorded(event: Event, position: int, version: int, at: datetime, by: str) -> Recorded:
     entry = catalogue.of(event)
     regards = _regards(entry, event)
-    context = Context(Actor.parse(by), at, UUID(int=position), UUID(int=position))
-    opened = header_open(
-        context, UUID(int=position), entry.name, entry.version, entry.stream(event), version, stamp(at), "test",
-        regards, _subject(entry, event, regards), None,
-    )  # fmt: skip
-    return Recorded(position, event, stamp(at), header_close(opened, stamp(at), position))
+    made = Recorded.of(event, position=position, version=version, at=at, by=by, regards=regards)
+    subject = _subject(entry, event, regards)
+    if subject is None:
+        return made
+    return Recorded(position, event, stamp(at), json.dumps({**made.header, "subject": str(subject)}))
 
 
 def _regards(entry: EventType, event: Event) -> tuple[Ref, ...]:

@@ -1,6 +1,6 @@
 """Real purchases to look at: what the first customers of an on-line music shop bought, 1997 to 1998."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.resources import files
@@ -18,6 +18,7 @@ BATCH = UUID("c0d10000-0000-4000-8000-000000000000")
 """The ids of every command of this import follow from this one and the number of a row."""
 IMPORTER = Actor("import", "cdnow")
 _COLUMNS = (4, 5)
+_OFTEN = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +35,13 @@ def sample() -> Iterator[str]:
         yield from lines
 
 
-def import_cdnow(crm: CRM, lines: Iterable[str]) -> Imported:
+def import_cdnow(crm: CRM, lines: Iterable[str], progress: Callable[[int], None] = lambda _: None) -> Imported:
     """Record the purchases in these lines, each customer put on record before their first.
 
     A line holds customer number, date, number of CDs and dollars, separated by blanks; between the
     first two the sample has a second number of its own. A first line of names is passed over. Dates
     have no time and no zone: midnight UTC is taken. Running it again records nothing, and an
-    interrupted run is simply run again.
+    interrupted run is simply run again. `progress` is told how many commands are done.
 
     Raises:
         Invalid: a line does not hold what it should; names the line.
@@ -48,10 +49,12 @@ def import_cdnow(crm: CRM, lines: Iterable[str]) -> Imported:
     """
     customers: dict[str, ContactId] = {}
     purchases = 0
-    for outcome in crm.execute_many(commands(lines, customers), stop_on_refusal=True):
+    for done, outcome in enumerate(crm.execute_many(commands(lines, customers), stop_on_refusal=True), 1):
         if isinstance(outcome, CRMError):
             raise outcome
         purchases += _is_purchase(outcome)
+        if not done % _OFTEN:
+            progress(done)
     return Imported(len(customers), purchases)
 
 

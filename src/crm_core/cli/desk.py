@@ -30,7 +30,10 @@ _AMBIGUOUS = 5
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a verb says: once for programs, once for people. `code` is the exit code."""
+    """What a verb says: once for programs, once for people. `code` is the exit code.
+
+    What is `shown` as a string is printed as it is, such as CSV.
+    """
 
     document: Any
     shown: RenderableType
@@ -131,8 +134,10 @@ class Desk:
         """Print the answer: one JSON document, or what people read."""
         if self.as_json:
             sys.stdout.write(f"{as_json(answer.document)}\n")
+        elif isinstance(answer.shown, str):
+            sys.stdout.write(answer.shown)
         else:
-            paper(sys.stdout).print(answer.shown)
+            paper(sys.stdout).print(answer.shown, soft_wrap=isinstance(answer.shown, Text))
 
     def tell(self, text: str) -> None:
         """A remark while working, on stderr; programs that read JSON are spared it."""

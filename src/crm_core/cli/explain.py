@@ -10,7 +10,6 @@ import crm_core
 from crm_core.app import installed_followers
 from crm_core.cli.desk import Answer, Desk
 from crm_core.cli.explanations import Explanation, explanations
-from crm_core.cli.look import stack
 from crm_core.kernel.catalogue import discover
 from crm_core.kernel.errors import NotFound
 
@@ -26,7 +25,7 @@ def explain(desk: Desk, name: Name) -> Answer:
         near = difflib.get_close_matches(name, [one.name for one in known], 3, 0.5)
         raise NotFound(f"nothing is called {name}" + (f"; did you mean {' or '.join(near)}?" if near else ""))
     documents = [one.as_dict() for one in found]
-    return Answer(documents[0] if len(documents) == 1 else documents, stack(*map(_shown, found)))
+    return Answer(documents[0] if len(documents) == 1 else documents, Text("\n\n").join(map(_shown, found)))
 
 
 def _shown(one: Explanation) -> Text:
@@ -34,7 +33,7 @@ def _shown(one: Explanation) -> Text:
     text.append(one.title, "bold cyan")
     text.append(f"  {one.meaning}")
     text.append(f"  [{one.place}]\n", "dim")
-    width = max((len(line.what) for lines in one.lines.values() for line in lines), default=0)
+    width = max((len(line.what) for lines in one.lines.values() for line in lines if line.aside or line.place), default=0)
     for relation, lines in one.lines.items():
         for number, line in enumerate(lines):
             text.append(f"  {relation if not number else '':<16}", "green")

@@ -32,14 +32,14 @@ INTERRUPTED = 130
 
 MEANINGS = {
     DONE: "done",
-    CHECK_FAILED: "a check failed: the log was altered",
+    CHECK_FAILED: "the log was altered",
     UNUSABLE: "wrong usage, or the database cannot be reached or read",
-    REFUSED: "a rule said no, or you may not; nothing was recorded",
-    INVALID: "the input is wrong; the message names the field and the rule",
-    NOT_FOUND: "nothing is on record under that id or name",
-    CONFLICT: "the history moved on meanwhile; look again and repeat",
-    HALTED: "a view or policy cannot go on, or the log holds what this version does not know",
-    DEFECT: "a defect of the program itself",
+    REFUSED: "refused: a rule said no, nothing was recorded",
+    INVALID: "the input is wrong",
+    NOT_FOUND: "not found",
+    CONFLICT: "the history moved on meanwhile",
+    HALTED: "a view or policy cannot go on",
+    DEFECT: "a defect of the program",
     INTERRUPTED: "interrupted",
 }
 """Exit code → what it means; docs/reference/cli.md repeats it."""

@@ -1,11 +1,13 @@
 """How answers look: one kind of table, one kind of heading, one footer that says which moment is told."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from typing import Any
 
 from rich import box
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -35,6 +37,26 @@ def table(columns: Iterable[str], rows: Iterable[Sequence[Any]], zone: tzinfo = 
     for row in cells:
         made.add_row(*(one if isinstance(one, Text) else Text(readable(one, zone)) for one in row))
     return made
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """Rows as a table if the terminal is wide enough, else one under the other, a line for each field."""
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Any]]
+    zone: tzinfo = UTC
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Whichever fits."""
+        across = table(self.columns, self.rows, self.zone)
+        if Measurement.get(console, options.update(width=10_000), across).maximum <= options.max_width:
+            yield across
+            return
+        for number, row in enumerate(self.rows, 1):
+            down = table(["", f"row {number}"], [(name, str(readable(value, self.zone))) for name, value in zip(self.columns, row, strict=True)])
+            yield down
+            yield Text()
 
 
 def moment(as_of: AsOf, zone: tzinfo = UTC) -> Text:

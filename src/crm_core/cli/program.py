@@ -4,7 +4,7 @@ import importlib.metadata
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 import typer.core
@@ -16,7 +16,9 @@ from crm_core.cli.desk import Desk
 from crm_core.cli.failures import MEANINGS, UNUSABLE, BadUsage
 from crm_core.cli.verbs import Json, Url, Verbs
 
-_EPILOG = "\n\n".join(["Exit codes:", *(f"{code:>3}  {meaning}" for code, meaning in MEANINGS.items())])
+_EPILOG = f"Exit codes: {'; '.join(f'{code} {meaning}' for code, meaning in MEANINGS.items())}."
+
+Version = Annotated[bool, typer.Option("--version", help="Say which version this is.")]
 
 
 class Program(typer.core.TyperGroup):
@@ -49,7 +51,7 @@ def build() -> typer.Typer:
     return app
 
 
-def crm(context: typer.Context, url: Url = None, as_json: Json = False, version: bool = False) -> None:
+def crm(context: typer.Context, url: Url = None, as_json: Json = False, version: Version = False) -> None:
     """Ask a customer history: what happened, who did it, how it stands, and whether it is intact.
 
     Begin with `crm demo`; then every other verb has something to show.

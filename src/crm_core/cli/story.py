@@ -40,6 +40,8 @@ BEGINS = datetime(2024, 3, 4, 8, 0, tzinfo=UTC)
 """A Monday."""
 ENDS = datetime(2024, 3, 26, 8, 0, tzinfo=UTC)
 POLICIES = ("follow_up_on_demo_request", "thank_on_purchase")
+FIRST = derived(STORY, f"switch on {POLICIES[0]}")
+"""The first command of the story: a log that begins with it is a demo's."""
 
 
 @dataclass(frozen=True, slots=True)

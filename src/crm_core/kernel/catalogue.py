@@ -25,8 +25,7 @@ class EventType:
     """What the catalogue knows of one event class.
 
     `refers`: id field → kind of thing (`contact_id` → `contact`), for fields typed with an id type or
-    a tuple of it. `personal`: field → mark. `withheld`: the JSON that stands in for personal fields
-    when a reader does not open them.
+    a tuple of it. `personal`: field → mark.
     """
 
     name: str
@@ -37,7 +36,6 @@ class EventType:
     says: str
     refers: dict[str, str]
     personal: dict[str, PersonalMark]
-    withheld: str
     upcasts: dict[int, Upcast] = field(default_factory=dict)
 
     @property
@@ -118,7 +116,6 @@ class Catalogue:
             says=says,
             refers=_references(cls),
             personal=personal,
-            withheld="{" + ",".join(f'"{name}":{{"$erased":"withheld"}}' for name in personal) + "}",
             upcasts=other.upcasts if other else {},
         )
         self._by_name[type] = self._by_class[cls] = event_type

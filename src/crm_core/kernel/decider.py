@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Generic, TypeVar, get_type_hints
 from uuid import UUID
 
@@ -36,7 +37,7 @@ class Fold(Generic[_S]):
         return state
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Decision:
     """One registered decision.
 
@@ -56,20 +57,19 @@ class Decision:
         """Where the rule is written."""
         return place_of(self.function)
 
-    def streams(self, command: Command) -> dict[str, UUID]:
-        """Parameter → id of the stream to load; a parameter whose id is not set has none."""
-        found = {name: getattr(command, f"{name}_id") for name in self.states}
-        return {name: stream for name, stream in found.items() if stream is not None}
+    @cached_property
+    def finds(self) -> tuple[tuple[str, str, "Decider[Any]"], ...]:
+        """Parameter, the command's attribute that names its stream, and its decider."""
+        return tuple((name, f"{name}_id", decider) for name, decider in self.states.items())
 
     def decide(self, command: Command, states: dict[str, Any], definitions: dict[str, Any]) -> list[Event]:
-        """The events that the command leads to; an empty list: nothing to record.
+        """The events that the command leads to, given every state; an empty list: nothing to record.
 
         Raises:
             Refused: a rule said no.
             WiringError: the decision yields an event that its annotation does not name.
         """
-        given = {name: states.get(name, decider.fold.initial) for name, decider in self.states.items()}
-        events = list(self.function(**given, **definitions, **{self.parameter: command}))
+        events = list(self.function(**states, **definitions, **{self.parameter: command}))
         for event in events:
             if event.__class__ not in self.emits:
                 raise wiring_error(self.function, f"yields {type(event).__name__}, which its annotation does not name")

@@ -1,7 +1,9 @@
 """Who and what a fact is about: opaque random ids, never made from a personal value."""
 
+from hashlib import sha1
+from os import urandom
 from typing import Any, NewType
-from uuid import UUID, uuid5
+from uuid import SafeUUID, UUID
 
 from pydantic import Field
 
@@ -32,10 +34,28 @@ def new() -> Any:
 
 
 def derived(source: UUID, *parts: object) -> UUID:
-    """An id that follows from another: the same parts give the same id, on every machine and retry."""
-    return uuid5(source, "/".join(str(part) for part in parts))
+    """An id that follows from another: the same parts give the same id, on every machine and retry (RFC 4122, version 5)."""
+    digest = sha1(source.bytes + "/".join([str(part) for part in parts]).encode(), usedforsecurity=False).digest()
+    return _made(int.from_bytes(digest[:16], "big"), 5)
+
+
+def random_id() -> UUID:
+    """A fresh random id (RFC 4122, version 4)."""
+    return _made(int.from_bytes(urandom(16), "big"), 4)
+
+
+def _made(bits: int, version: int) -> UUID:
+    """A UUID of these bits. The standard constructor checks its arguments for longer than all the rest takes."""
+    made = object.__new__(UUID)
+    object.__setattr__(made, "int", bits & _FREE | _VARIANT | version << 76)
+    object.__setattr__(made, "is_safe", SafeUUID.unknown)
+    return made
+
+
+_FREE = ~((0xF << 76) | (0x3 << 62))
+_VARIANT = 0x2 << 62
 
 
 def named_stream(noun: str, name: str) -> UUID:
     """The stream of something that has a name of its own, such as a pipeline definition."""
-    return uuid5(NAMESPACE, f"{noun}/{name}")
+    return derived(NAMESPACE, noun, name)

@@ -1,6 +1,6 @@
 """Events are facts, commands are intents; both are frozen, typed and shy about personal values."""
 
-from typing import TYPE_CHECKING, Any, ClassVar, dataclass_transform
+from typing import TYPE_CHECKING, Any, ClassVar, Self, dataclass_transform
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic._internal._model_construction import ModelMetaclass
@@ -96,12 +96,20 @@ class Command(Message):
             name for name, field in cls.model_fields.items() if field.default is UNASSIGNED
         )
 
-    def completed(self, command_id: "UUID") -> "Command":
+    def left_out(self) -> list[str]:
+        """The id fields that the caller did not set."""
+        return [name for name in self.__derived__ if self.__dict__[name] is UNASSIGNED or self.__dict__[name] == UNASSIGNED]
+
+    def completed(self, command_id: "UUID") -> Self:
         """The command with every id that the caller left out derived from the command id."""
-        left_out = [name for name in self.__derived__ if getattr(self, name) == UNASSIGNED]
+        left_out = self.left_out()
         if not left_out:
             return self
-        return self.model_copy(update={name: derived(command_id, name) for name in left_out})
+        whole = self.__class__.__new__(self.__class__)
+        object.__setattr__(whole, "__dict__", {**self.__dict__, **{name: derived(command_id, name) for name in left_out}})
+        for slot in ("__pydantic_fields_set__", "__pydantic_extra__", "__pydantic_private__"):
+            object.__setattr__(whole, slot, getattr(self, slot))
+        return whole
 
     def content(self) -> bytes:
         """What the caller said, as bytes: defaults and derived ids are no part of it.

@@ -1,10 +1,11 @@
 """The envelope: what is known about a fact besides the fact."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 from uuid import UUID
 
 from crm_core.kernel.catalogue import catalogue, sentence
@@ -48,16 +49,14 @@ class Actor:
         return f"{self.kind}:{self.id}"
 
 
-@dataclass(frozen=True, slots=True)
-class Ref:
+class Ref(NamedTuple):
     """Something a fact regards: a kind and an id, such as contact 5f1c…"""
 
     kind: str
     id: UUID
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(NamedTuple):
     """What a command brings to the envelope of every event it leads to."""
 
     by: Actor
@@ -93,8 +92,9 @@ class Recorded:
     ) -> Self:
         """A fact with an envelope made by hand, for tests of folds."""
         entry = catalogue.of(event)
-        context = Context(Actor.parse(by), at, command_id, command_id)
-        opened = header_open(context, UUID(int=position), entry.name, entry.version, entry.stream(event), version, stamp(at), "test", regards, None, None)
+        shared = context_text(Context(Actor.parse(by), at, command_id, command_id), stamp(at), "test")
+        about = [(ref.kind, str(ref.id)) for ref in regards]
+        opened = header_open(shared, UUID(int=position), entry.name, entry.version, str(entry.stream(event)), version, about, None, None)
         return cls(position, event, stamp(at), header_close(opened, stamp(recorded_at or at), position))
 
     @property
@@ -201,20 +201,36 @@ class Recorded:
         return {**self.header, "says": str(self), "event": self.event.model_dump(mode="json")}
 
 
-def header_open(  # noqa: PLR0913 - the envelope has this many parts
-    context: Context, event_id: UUID, type_name: str, type_version: int, stream: UUID, version: int, at: str, writer: str,
-    regards: tuple[Ref, ...], subject: UUID | None, definitions: int | None,
-) -> str:
-    """The header but for what only the append lock knows: compact JSON in a fixed order, ASCII, still open."""
+def context_text(context: Context, at: str, writer: str) -> str:
+    """The part of the header that all events of one command share."""
     causation = f',"causation":"{context.causation_id}"' if context.causation_id else ""
     behalf = f',"on_behalf_of":{_quoted(str(context.on_behalf_of))}' if context.on_behalf_of else ""
+    command = str(context.command_id)
+    correlation = command if context.correlation_id is context.command_id else str(context.correlation_id)
+    return (
+        f'"at":"{at}","by":{_quoted(str(context.by))}{behalf},"command":"{command}",'
+        f'"correlation":"{correlation}"{causation},"writer":{_quoted(writer)}'
+    )
+
+
+def header_open(
+    shared: str,
+    event_id: UUID,
+    type_name: str,
+    type_version: int,
+    stream: str,
+    version: int,
+    regards: Iterable[tuple[str, str]],
+    subject: UUID | None,
+    definitions: int | None,
+) -> str:
+    """The header but for what only the append lock knows: compact JSON in a fixed order, ASCII, still open."""
     whom = f',"subject":"{subject}"' if subject else ""
     stamped = "" if definitions is None else f',"definitions":{definitions}'
-    about = ",".join([f'["{ref.kind}","{ref.id}"]' for ref in regards])
+    about = ",".join([f'["{kind}","{thing}"]' for kind, thing in regards])
     return (
         f'{{"id":"{event_id}","type":"{type_name}","type_version":{type_version},"stream":"{stream}","version":{version},'
-        f'"at":"{at}","by":{_quoted(str(context.by))}{behalf},"command":"{context.command_id}",'
-        f'"correlation":"{context.correlation_id}"{causation},"writer":{_quoted(writer)},"regards":[{about}]{whom}{stamped}'
+        f'{shared},"regards":[{about}]{whom}{stamped}'
     )
 
 

@@ -25,6 +25,7 @@ from crm_core.store.port import Database, Transaction, UniqueViolation
 
 COLUMNS = "position, type, type_version, stream, version, at, header, sealed, public"
 """What a reader of events selects, in this order."""
+_HEAD = "SELECT position, recorded_at, chain FROM crm_events ORDER BY position DESC LIMIT 1"
 _EVENT_COLUMNS = ("position", "stream", "version", "type", "type_version", "at", "recorded_at", "header", "public", "sealed", "chain")
 _COMMAND_COLUMNS = ("command_id", "fingerprint", "thing", "position", "events", "recorded_at")
 
@@ -44,7 +45,7 @@ class Head:
 
 @dataclass(slots=True)
 class Entry:
-    """One command about to be appended: its events, and the streams it only looked at, with versions."""
+    """One command about to be appended: its events, and the streams it only looked at, with their versions."""
 
     command_id: UUID
     fingerprint: bytes
@@ -79,46 +80,44 @@ class EventLog(ApplicationRecorder):
             StreamsMoved: a stream that was only looked at has moved on.
             UniqueViolation: a stream or a command id was taken meanwhile (when the rows are written).
         """
-        transaction.lock_log()
-        head = self.head(transaction)
+        head = _head(transaction.lock_log(_HEAD))
         self._check_unmoved(transaction, entries)
         position, chain = head.position, head.chain
         recorded = max(stamp(self.clock.now()), head.recorded_at)
+        when = unstamp(recorded)
         events: list[tuple[Any, ...]] = []
         links: list[tuple[Any, ...]] = []
         commands: list[tuple[Any, ...]] = []
         receipts: list[Receipt] = []
-        when = unstamp(recorded)
         for entry in entries:
             lines = []
             for row in entry.rows:
                 position += 1
                 header = header_close(row.header, recorded, position)
                 chain = chained(chain, header.encode(), row.public.encode(), row.sealed)
-                stream, version = row.originator_id, row.originator_version
-                events.append((position, stream, version, row.topic, row.type_version, row.at, recorded, header, row.public, row.sealed, chain))
+                version = row.originator_version
+                events.append(
+                    (position, row.stream, version, row.topic, row.type_version, row.at, recorded, header, row.public, row.sealed, chain)
+                )
                 for thing in row.links:
                     links.append((thing, position))
-                lines.append(RecordedEvent(row.event_id, row.topic, cast("UUID", stream), version, position))
-            commands.append((entry.command_id, entry.fingerprint, entry.thing, position, len(lines), recorded))
+                lines.append(RecordedEvent(row.event_id, row.topic, cast("UUID", row.originator_id), version, position))
+            commands.append((str(entry.command_id), entry.fingerprint, str(entry.thing), position, len(lines), recorded))
             receipts.append(Receipt(entry.command_id, entry.thing, position, when, tuple(lines)))
-        if events:
-            transaction.insert("crm_events", _EVENT_COLUMNS, events)
-        if links:
-            transaction.insert("crm_links", ("thing", "position"), links)
-        transaction.insert("crm_commands", _COMMAND_COLUMNS, commands)
+        transaction.insert(
+            ("crm_events", _EVENT_COLUMNS, events), ("crm_links", ("thing", "position"), links), ("crm_commands", _COMMAND_COLUMNS, commands)
+        )
         return receipts
 
     def _check_unmoved(self, transaction: Transaction, entries: Sequence[Entry]) -> None:
-        written = {row.originator_id for entry in entries for row in entry.rows}
-        looked_at = {stream: version for entry in entries for stream, version in entry.looked_at.items() if stream not in written}
+        """Streams that were written are checked by their rows' own key; the others here, under the lock."""
+        looked_at = {stream: version for entry in entries for stream, version in entry.looked_at.items()}
         if looked_at and self.versions(transaction, list(looked_at)) != {s: v for s, v in looked_at.items() if v}:
             raise StreamsMoved
 
     def head(self, transaction: Transaction) -> Head:
         """The newest row; position 0 in an empty log."""
-        row = transaction.execute("SELECT position, recorded_at, chain FROM crm_events ORDER BY position DESC LIMIT 1").fetchone()
-        return Head(row[0], row[1], bytes(row[2])) if row else Head(0, "", GENESIS)
+        return _head(transaction.execute(_HEAD).fetchone())
 
     # -- commands -------------------------------------------------------------------------------
 
@@ -309,7 +308,14 @@ class StreamReader(AggregateRecorder):
 def stored(row: tuple[Any, ...]) -> StoredRow:
     """The stored event of a row of `COLUMNS`."""
     _, name, type_version, stream, version, at, header, sealed, public = row
-    return StoredRow(_uuid(stream), version, name, type_version, at, header, public, bytes(sealed))
+    return StoredRow(
+        originator_id=_uuid(stream), originator_version=version, topic=name, type_version=type_version, at=at, header=header,
+        public=public, sealed=bytes(sealed), stream=str(stream), links=(), event_id=_event_id(header),
+    )  # fmt: skip
+
+
+def _head(row: Any) -> Head:
+    return Head(row[0], row[1], bytes(row[2])) if row else Head(0, "", GENESIS)
 
 
 def _notification(row: tuple[Any, ...]) -> Notification:

@@ -1,7 +1,7 @@
 """Between events and their stored form: a header, public JSON, and one sealed blob for each subject."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -23,6 +23,7 @@ class StoredRow(StoredEvent):
 
     `state` is what the chain's inner hash covers: the public JSON behind its length, then the sealed
     bytes. `header` lacks its end (`recorded_at` and `position`) until the append lock knows them.
+    `stream` is the id as text; `links` are the ids, as text, of the other things it regards.
     """
 
     header: str
@@ -30,17 +31,12 @@ class StoredRow(StoredEvent):
     sealed: bytes
     type_version: int
     at: str
-    links: tuple[UUID, ...]
+    stream: str
+    links: tuple[str, ...]
     event_id: UUID
 
-    def __init__(  # noqa: PLR0913 - a row has this many columns
-        self, stream: UUID, version: int, type_name: str, type_version: int, at: str, header: str, public: str, sealed: bytes,
-        links: tuple[UUID, ...] = (), event_id: UUID = UUID(int=0),
-    ) -> None:
-        self.__dict__.update(
-            originator_id=stream, originator_version=version, topic=type_name, type_version=type_version, at=at,
-            header=header, public=public, sealed=sealed, links=links, event_id=event_id,
-        )  # fmt: skip
+    def __init__(self, **columns: Any) -> None:
+        self.__dict__.update(columns)
 
     @property
     def state(self) -> bytes:  # type: ignore[override]
@@ -48,22 +44,22 @@ class StoredRow(StoredEvent):
         return lp(self.public.encode()) + self.sealed
 
 
-@dataclass(frozen=True, slots=True)
-class Drafted:
+class Drafted(NamedTuple):
     """An event that is about to be recorded: what the library calls a domain event.
 
-    `opened` is the header so far; `subjects` says for each personal field whose it is.
+    `opened` is the header so far; `subjects` says for each personal field that has a value whose it is.
     """
 
     originator_id: UUID
     originator_version: int
+    stream: str
     entry: EventType
     event: Event
     event_id: UUID
     at: str
     opened: str
     subjects: dict[str, UUID]
-    links: tuple[UUID, ...]
+    links: tuple[str, ...]
 
 
 class Versioned(NamedTuple):
@@ -106,19 +102,35 @@ class EventMapper(Mapper[UUID]):
         """
         entry, event, personal = domain_event.entry, domain_event.event, domain_event.subjects
         to_json = event.__pydantic_serializer__.to_json
-        public = to_json(event, exclude=entry.personal.keys() if entry.personal else None).decode()
-        sealed = b""
-        if personal:
-            place = binding(entry.name, domain_event.originator_id, domain_event.originator_version)
-            for subject in sorted(set(personal.values())):
-                names = [name for name, whose in personal.items() if whose == subject]
-                sealed += framed(subject, names, self._sealer.seal(subject, place, to_json(event, include=set(names))))
-        if len(public) + len(sealed) > LARGEST // 4 and len(public.encode()) + len(sealed) + len(domain_event.opened) > LARGEST - 128:
+        public = to_json(event, exclude=personal.keys() if personal else None).decode()
+        sealed = self._sealed(domain_event) if personal else b""
+        if len(public) + len(sealed) > LARGEST // 8 and _size(public, sealed, domain_event.opened) > LARGEST:
             raise PayloadTooLarge(type(event).__name__, [("event", "must not exceed 256 KiB as stored")])
         return StoredRow(
-            domain_event.originator_id, domain_event.originator_version, entry.name, entry.version, domain_event.at,
-            domain_event.opened, public, sealed, domain_event.links, domain_event.event_id,
-        )  # fmt: skip
+            originator_id=domain_event.originator_id,
+            originator_version=domain_event.originator_version,
+            topic=entry.name,
+            type_version=entry.version,
+            at=domain_event.at,
+            header=domain_event.opened,
+            public=public,
+            sealed=sealed,
+            stream=domain_event.stream,
+            links=domain_event.links,
+            event_id=domain_event.event_id,
+        )
+
+    def _sealed(self, draft: Drafted) -> bytes:
+        """One part for each subject, by subject id."""
+        place = binding(draft.entry.name, draft.stream, draft.originator_version)
+        names: dict[UUID, list[str]] = {}
+        for name, whose in draft.subjects.items():
+            names.setdefault(whose, []).append(name)
+        to_json = draft.event.__pydantic_serializer__.to_json
+        return b"".join(
+            framed(whose, of, self._sealer.seal(whose, place, to_json(draft.event, include=set(of))))
+            for whose, of in sorted(names.items())
+        )
 
     def to_domain_event(self, stored_event: StoredEvent) -> Versioned:  # type: ignore[override]
         """The event of a row, brought to its present version.
@@ -139,10 +151,7 @@ class EventMapper(Mapper[UUID]):
             return entry.read(type_version, public, "{}")
         if self._opens:
             return entry.read(type_version, public, self._opened(binding(type_name, stream, version), sealed))
-        if type_version == entry.version:
-            return entry.read(type_version, public, entry.withheld)
-        names = [name for _, these, _ in unsealed(sealed) for name in these]
-        return entry.read(type_version, public, "{" + _gone(names, "withheld") + "}")
+        return entry.read(type_version, public, withheld(sealed))
 
     def recorded(self, rows: Sequence[tuple[Any, ...]]) -> list[Recorded]:
         """Facts with envelopes, from rows of `COLUMNS`."""
@@ -179,6 +188,24 @@ def unsealed(sealed: bytes) -> Iterator[tuple[UUID, list[str], bytes]]:
         names, start = _behind_length(sealed, start + 16)
         blob, start = _behind_length(sealed, start)
         yield subject, names.decode().split(","), blob
+
+
+def withheld(sealed: bytes) -> str:
+    """The JSON that stands for sealed fields where a reader does not open them."""
+    end = 20 + int.from_bytes(sealed[16:20], "big")
+    if end + 4 + int.from_bytes(sealed[end : end + 4], "big") == len(sealed):
+        return _withheld(sealed[20:end].decode())
+    return _withheld(",".join(name for _, names, _ in unsealed(sealed) for name in names))
+
+
+@lru_cache(maxsize=4096)
+def _withheld(names: str) -> str:
+    return "{" + _gone(names.split(","), "withheld") + "}"
+
+
+def _size(public: str, sealed: bytes, opened: str) -> int:
+    """The bytes of a row, with room for what the append lock adds to the header."""
+    return len(public.encode()) + len(sealed) + len(opened) + 80
 
 
 def _behind_length(data: bytes, start: int) -> tuple[bytes, int]:

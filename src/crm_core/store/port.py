@@ -55,8 +55,8 @@ class Transaction(ABC):
         """Run one statement for each row."""
 
     @abstractmethod
-    def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        """Insert new rows the fastest way the database has."""
+    def insert(self, *tables: tuple[str, Sequence[str], Sequence[Sequence[Any]]]) -> None:
+        """Insert new rows (table, columns, rows), for each table, the fastest way the database has."""
 
     @abstractmethod
     def upsert(self, table: str, columns: Sequence[str], keys: int, rows: Sequence[Sequence[Any]]) -> None:
@@ -67,8 +67,11 @@ class Transaction(ABC):
         """A condition that the column is one of the values, and its parameters."""
 
     @abstractmethod
-    def lock_log(self) -> None:
-        """Become the only one who appends, until the transaction ends. Taken last, just before the head is read."""
+    def lock_log(self, then: str = "SELECT 1") -> Any:
+        """Become the only one who appends, until the transaction ends; then run one more statement, for its first row.
+
+        Taken last, and the newest row is read in its own statement behind it: any earlier and it could be stale.
+        """
 
 
 class Database(ABC):

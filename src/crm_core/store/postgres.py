@@ -18,6 +18,8 @@ DIALECT = Dialect(
     name="postgres", uuid="uuid", text="text", integer="bigint", boolean="boolean",
     instant="timestamptz", day="date", decimal="numeric", json="jsonb", blob="bytea",
 )  # fmt: skip
+_FEW = 20
+"""Up to so many rows one statement is faster than COPY."""
 BARRIER = "SELECT pg_logical_emit_message(true, 'crm', '')"
 """A transaction of one byte: its commit returns when all that was written before it is on disk."""
 
@@ -28,28 +30,45 @@ def _numbered(sql: str) -> str:
 
 
 class PostgresTransaction(Transaction):
-    """A transaction on one connection."""
+    """A transaction on one connection; BEGIN travels with its first statement.
+
+    `patient`: wait for the log's lock and commit as usual. Otherwise, where the lock is busy, the commit
+    does not wait for the disk (`released_early`), and a barrier must follow it.
+    """
 
     dialect = DIALECT
 
-    def __init__(self, connection: psycopg.Connection[Any], lock_key: int, *, patient: bool = True) -> None:
+    def __init__(self, connection: psycopg.Connection[Any], lock_key: int, *, begin: str = "", patient: bool = True) -> None:
         self._connection = connection
         self._cursor = connection.cursor()
         self._lock_key = lock_key
+        self._begin = begin
         self._patient = patient
         self.released_early = False
 
+    def _ready(self) -> psycopg.Cursor[Any]:
+        if self._begin:
+            self._connection.execute(self._begin)
+            self._begin = ""
+        return self._cursor
+
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> Rows:
-        return self._cursor.execute(_numbered(sql), parameters, prepare=True, binary=None)  # type: ignore[return-value]
+        return self._ready().execute(_numbered(sql), parameters, prepare=True)  # type: ignore[return-value]
 
     def executemany(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
-        self._cursor.executemany(_numbered(sql), rows)
+        self._ready().executemany(_numbered(sql), rows)
 
-    def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        with self._cursor.copy(f"COPY {table} ({','.join(columns)}) FROM STDIN (FORMAT BINARY)") as copy:
-            copy.set_types(self._types(table, columns))
-            for row in rows:
-                copy.write_row(row)
+    def insert(self, *tables: tuple[str, Sequence[str], Sequence[Sequence[Any]]]) -> None:
+        cursor = self._ready()
+        filled = [(table, tuple(columns), rows) for table, columns, rows in tables if rows]
+        if sum(len(rows) for _, _, rows in filled) <= _FEW:
+            statement = _insertion(tuple((table, columns, len(rows)) for table, columns, rows in filled))
+            cursor.execute(statement, [value for _, _, rows in filled for row in rows for value in row], prepare=True)
+            return
+        for table, columns, rows in filled:
+            with cursor.copy(f"COPY {table} ({','.join(columns)}) FROM STDIN") as copy:
+                for row in rows:
+                    copy.write_row(row)
 
     def upsert(self, table: str, columns: Sequence[str], keys: int, rows: Sequence[Sequence[Any]]) -> None:
         if not rows:
@@ -58,50 +77,55 @@ class PostgresTransaction(Transaction):
         settings = ",".join(f"{one}=excluded.{one}" for one in columns[keys:])
         action = f"UPDATE SET {settings}" if settings else "NOTHING"
         conflict = f"ON CONFLICT ({','.join(columns[:keys])}) DO {action}"
-        if len(rows) < 20:  # noqa: PLR2004 - a temporary table pays from about here
+        cursor = self._ready()
+        if len(rows) < _FEW:
             marks = ",".join(["%s"] * len(columns))
-            self._cursor.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks}) {conflict}", rows)
+            cursor.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks}) {conflict}", rows)
             return
         staged = f"staged_{table}"
-        self._cursor.execute(f"CREATE TEMP TABLE IF NOT EXISTS {staged} (LIKE {table}) ON COMMIT DELETE ROWS")
-        self._cursor.execute(f"TRUNCATE pg_temp.{staged}")
-        with self._cursor.copy(f"COPY pg_temp.{staged} ({names}) FROM STDIN") as copy:
+        cursor.execute(f"CREATE TEMP TABLE IF NOT EXISTS {staged} (LIKE {table}) ON COMMIT DELETE ROWS")
+        cursor.execute(f"TRUNCATE pg_temp.{staged}")
+        with cursor.copy(f"COPY pg_temp.{staged} ({names}) FROM STDIN") as copy:
             for row in rows:
                 copy.write_row(row)
-        self._cursor.execute(f"INSERT INTO {table} ({names}) SELECT {names} FROM pg_temp.{staged} {conflict}")
-
-    def _types(self, table: str, columns: Sequence[str]) -> list[str]:
-        known = _column_types(table, tuple(columns))
-        if known is None:
-            found = self._cursor.execute(
-                "SELECT attname, format_type(atttypid, NULL) FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0", [table]
-            ).fetchall()
-            known = _remember_types(table, tuple(columns), dict(found))
-        return known
+        cursor.execute(f"INSERT INTO {table} ({names}) SELECT {names} FROM pg_temp.{staged} {conflict}")
 
     def where_in(self, column: str, values: Sequence[Any]) -> tuple[str, list[Any]]:
         return f"{column} = ANY(?)", [list(values)]
 
-    def lock_log(self) -> None:
+    def lock_log(self, then: str = "SELECT 1") -> Any:
+        key, begin = self._lock_key, f"{self._begin}; " if self._begin else ""
+        self._begin = ""
         if self._patient:
-            self._cursor.execute("SELECT pg_advisory_xact_lock(%s)", [self._lock_key], prepare=True)
-            return
-        [free] = self._cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [self._lock_key], prepare=True).fetchone() or [False]
-        if not free:
-            self._cursor.execute("SET LOCAL synchronous_commit = off")
-            self._cursor.execute("SELECT pg_advisory_xact_lock(%s)", [self._lock_key], prepare=True)
-            self.released_early = True
+            return self._last_of(f"{begin}SELECT pg_advisory_xact_lock({key}); {then}")
+        self._cursor.execute(f"{begin}SELECT pg_try_advisory_xact_lock({key}); {then}")
+        if begin:
+            self._cursor.nextset()
+        [free] = self._cursor.fetchone() or [False]
+        if free:
+            self._cursor.nextset()
+            return self._cursor.fetchone()
+        self.released_early = True
+        return self._last_of(f"SET LOCAL synchronous_commit = off; SELECT pg_advisory_xact_lock({key}); {then}")
+
+    def _last_of(self, statements: str) -> Any:
+        """The first row of the last of several statements, sent together."""
+        self._cursor.execute(statements)
+        while self._cursor.nextset():
+            pass
+        return self._cursor.fetchone()
 
 
-_types_seen: dict[tuple[str, tuple[str, ...]], list[str]] = {}
-
-
-def _column_types(table: str, columns: tuple[str, ...]) -> list[str] | None:
-    return _types_seen.get((table, columns))
-
-
-def _remember_types(table: str, columns: tuple[str, ...], found: dict[str, str]) -> list[str]:
-    return _types_seen.setdefault((table, columns), [found[one] for one in columns])
+@lru_cache(maxsize=1024)
+def _insertion(tables: tuple[tuple[str, tuple[str, ...], int], ...]) -> str:
+    """One statement that inserts a few rows into several tables."""
+    parts = []
+    for table, columns, count in tables:
+        marks = ",".join([f"({','.join(['%s'] * len(columns))})"] * count)
+        parts.append(f"INSERT INTO {table} ({','.join(columns)}) VALUES {marks}")
+    *first, last = parts
+    named = ", ".join(f"part{number} AS ({part})" for number, part in enumerate(first))
+    return f"WITH {named} {last}" if first else last
 
 
 class PostgresDatabase(Database):
@@ -180,8 +204,7 @@ class PostgresDatabase(Database):
     @contextmanager
     def reading(self) -> Iterator[Transaction]:
         with self._session() as connection:
-            connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            yield PostgresTransaction(connection, self.lock_key)
+            yield PostgresTransaction(connection, self.lock_key, begin="BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             connection.execute("COMMIT")
 
     @contextmanager
@@ -192,15 +215,13 @@ class PostgresDatabase(Database):
     @contextmanager
     def writing(self) -> Iterator[Transaction]:
         with self._session() as connection:
-            connection.execute("BEGIN")
-            yield PostgresTransaction(connection, self.lock_key)
+            yield PostgresTransaction(connection, self.lock_key, begin="BEGIN")
             connection.execute("COMMIT")
 
     @contextmanager
     def appending(self) -> Iterator[Transaction]:
         with self._session() as connection:
-            connection.execute("BEGIN")
-            transaction = PostgresTransaction(connection, self.lock_key, patient=False)
+            transaction = PostgresTransaction(connection, self.lock_key, begin="BEGIN", patient=False)
             yield transaction
             connection.execute("COMMIT")
             if transaction.released_early:

@@ -5,6 +5,7 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -40,9 +41,10 @@ class SqliteTransaction(Transaction):
     def executemany(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         self._connection.executemany(sql, rows)
 
-    def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        marks = ",".join("?" * len(columns))
-        self._connection.executemany(f"INSERT INTO {table} ({','.join(columns)}) VALUES ({marks})", rows)
+    def insert(self, *tables: tuple[str, Sequence[str], Sequence[Sequence[Any]]]) -> None:
+        for table, columns, rows in tables:
+            if rows:
+                self._connection.executemany(_insertion(table, tuple(columns)), rows)
 
     def upsert(self, table: str, columns: Sequence[str], keys: int, rows: Sequence[Sequence[Any]]) -> None:
         marks = ",".join("?" * len(columns))
@@ -54,8 +56,13 @@ class SqliteTransaction(Transaction):
         listed = ",".join(f'"{value}"' if not isinstance(value, int) else str(value) for value in values)
         return f"{column} IN (SELECT value FROM json_each(?))", [f"[{listed}]"]
 
-    def lock_log(self) -> None:
-        """Nothing to do: BEGIN IMMEDIATE made us the only writer."""
+    def lock_log(self, then: str = "SELECT 1") -> Any:
+        return self._connection.execute(then).fetchone()  # BEGIN IMMEDIATE made us the only writer
+
+
+@lru_cache(maxsize=64)
+def _insertion(table: str, columns: tuple[str, ...]) -> str:
+    return f"INSERT INTO {table} ({','.join(columns)}) VALUES ({','.join('?' * len(columns))})"
 
 
 class SqliteDatabase(Database):

@@ -11,12 +11,9 @@ Row = TypeVar("Row")
 
 
 class Codec(Generic[Row]):
-    """Writes and reads the rows of one class in one dialect.
+    """Writes and reads the rows of one class in one dialect."""
 
-    `bulk`: the values are for an insert in the database's own binary form.
-    """
-
-    def __init__(self, row: type[Row], fields: Sequence[Field], dialect: str, *, bulk: bool = False) -> None:
+    def __init__(self, row: type[Row], fields: Sequence[Field], dialect: str) -> None:
         self._row = row
         self._get = _getter(fields)
         self._out: list[tuple[int, Convert]] = []
@@ -29,13 +26,12 @@ class Codec(Generic[Row]):
                 if field.nullable:
                     self._out += [(place, _minor), (place + 1, _currency)]
             else:
-                self._convert(field, place, dialect, bulk=bulk)
+                self._convert(field, place, dialect)
             place += len(field.columns)
 
-    def _convert(self, field: Field, place: int, dialect: str, *, bulk: bool) -> None:
+    def _convert(self, field: Field, place: int, dialect: str) -> None:
         way = field.columns[0].kind.way(dialect)
-        write = way.bulk if bulk and way.bulk else way.write
-        for where, convert in ((self._out, write), (self._in, way.read)):
+        for where, convert in ((self._out, way.write), (self._in, way.read)):
             if convert is not None:
                 where.append((place, or_none(convert) if field.nullable else convert))
 

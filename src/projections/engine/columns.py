@@ -22,14 +22,10 @@ ERASED_TEXT = str(ERASED)
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """How values of one kind travel to a database and back; None: as they are.
-
-    `bulk` is for inserts where the database's own binary form is written; None: like `write`.
-    """
+    """How values of one kind travel to a database and back; None: as they are."""
 
     write: Convert | None = None
     read: Convert | None = None
-    bulk: Convert | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +140,7 @@ def _json(hint: Any) -> Kind:
         return adapter.validate_json(value) if isinstance(value, str) else adapter.validate_python(value)
 
     holds = get_origin(hint) or hint
-    return Kind("json", holds, "must be JSON", adapter.validate_json, Way(text, back), Way(text, back, plain), plain)
+    return Kind("json", holds, "must be JSON", adapter.validate_json, Way(text, back), Way(text, back), plain)
 
 
 def _truth(text: str) -> bool:

@@ -40,11 +40,7 @@ class Table(Generic[Row]):
         key = attrgetter(*(column.name for column in self._keys))
         self.key_of = key
         self.people = {field.name: self._person(field) for field in self.fields if field.personal}
-        self._codecs = {
-            (dialect, bulk): Codec(row, self.fields, dialect, bulk=bulk)
-            for dialect in ("sqlite", "postgres")
-            for bulk in (False, True)
-        }
+        self._codecs = {dialect: Codec(row, self.fields, dialect) for dialect in ("sqlite", "postgres")}
 
     def _key_columns(self, keys: int) -> tuple[Column, ...]:
         chosen = self.fields[:keys]
@@ -130,7 +126,7 @@ class Table(Generic[Row]):
     def load(self, transaction: Transaction, keys: Iterable[Any]) -> dict[Any, Row]:
         """The rows under these keys."""
         wanted, found = list(keys), {}
-        read = self._codecs[transaction.dialect.name, False].read
+        read = self._codecs[transaction.dialect.name].read
         for start in range(0, len(wanted), _CHUNK):
             condition, values = self._keyed(transaction.dialect, self._keys, wanted[start : start + _CHUNK])
             rows = transaction.execute(f"SELECT {self._listed} FROM {self.name} WHERE {condition}", values).fetchall()
@@ -140,7 +136,7 @@ class Table(Generic[Row]):
 
     def store(self, transaction: Transaction, rows: Iterable[Row]) -> None:
         """Insert these rows or replace those of the same keys."""
-        write = self._codecs[transaction.dialect.name, False].write
+        write = self._codecs[transaction.dialect.name].write
         values = [write(row) for row in rows]
         if values:
             transaction.upsert(self.name, self.names, len(self._keys), values)
@@ -148,7 +144,7 @@ class Table(Generic[Row]):
     def insert(self, transaction: Transaction, rows: Iterable[Row]) -> None:
         """Insert rows whose keys are not there yet."""
         write = self._codecs[transaction.dialect.name, True].write
-        transaction.insert(self.name, self.names, [write(row) for row in rows])
+        transaction.insert((self.name, self.names, [write(row) for row in rows]))
 
     def delete(self, transaction: Transaction, keys: Iterable[Any]) -> None:
         """Delete the rows under these keys."""
@@ -212,7 +208,7 @@ class Table(Generic[Row]):
             f"SELECT {self._listed} FROM {self.name}{condition} ORDER BY {self._order(order)} LIMIT ? OFFSET ?",
             [*values, _ALL if limit is None else limit, offset],
         ).fetchall()
-        return [*map(self._codecs[transaction.dialect.name, False].read, rows)]
+        return [*map(self._codecs[transaction.dialect.name].read, rows)]
 
     def count(self, transaction: Transaction, where: Mapping[str, Any]) -> int:
         """How many rows have these values."""
@@ -244,7 +240,7 @@ class Table(Generic[Row]):
         condition = f"{place_of}({field}, ?) > 0 ORDER BY {self._order(())} LIMIT ?"
         sql = f"SELECT {self._listed} FROM {self.name} WHERE {condition}"
         rows = transaction.execute(sql, [part, limit]).fetchall()
-        return [*map(self._codecs[transaction.dialect.name, False].read, rows)]
+        return [*map(self._codecs[transaction.dialect.name].read, rows)]
 
     def plain(self, row: Row) -> dict[str, Any]:
         """The row as JSON-able values under its columns' names."""
