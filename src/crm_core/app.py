@@ -64,11 +64,15 @@ class CRM:
     (`view(after=…)`, `settle`), by `run()`, or by the one background thread of `running()`.
     """
 
-    def __init__(self, store: Store, followers: Sequence[Follower], clock: Clock, authorize: Authorize, app: str) -> None:
+    def __init__(
+        self, store: Store, followers: Sequence[Follower], clock: Clock, authorize: Authorize, app: str
+    ) -> None:
         self._store = store
         self._clock = clock
         self._news = threading.Condition()
-        self._writer = Writer(store, clock, authorize, f"crm-core/{crm_core.__version__}{' ' + app if app else ''}", self._wake_up)
+        self._writer = Writer(
+            store, clock, authorize, f"crm-core/{crm_core.__version__}{' ' + app if app else ''}", self._wake_up
+        )
         self._reader = Reader(store, clock)
         self._forgetting = Forgetting(store)
         self._loader = Loader(store, followers, self._writer, clock)
@@ -76,8 +80,13 @@ class CRM:
 
     @classmethod
     def open(
-        cls, url: str, *, follow: Iterable[Follower] | None = None, clock: Clock | None = None,
-        authorize: Authorize = allow_all, app: str = "",
+        cls,
+        url: str,
+        *,
+        follow: Iterable[Follower] | None = None,
+        clock: Clock | None = None,
+        authorize: Authorize = allow_all,
+        app: str = "",
     ) -> Self:
         """Open the history a URL names, creating it in an empty database.
 
@@ -104,9 +113,16 @@ class CRM:
     # -- writing --------------------------------------------------------------------------------
 
     def execute(
-        self, command: Command, *, by: Actor | str, at: datetime | None = None, command_id: UUID | None = None,
-        expect: Mapping[UUID, int] | None = None, on_behalf_of: Actor | str | None = None,
-        correlation_id: UUID | None = None, causation_id: UUID | None = None,
+        self,
+        command: Command,
+        *,
+        by: Actor | str,
+        at: datetime | None = None,
+        command_id: UUID | None = None,
+        expect: Mapping[UUID, int] | None = None,
+        on_behalf_of: Actor | str | None = None,
+        correlation_id: UUID | None = None,
+        causation_id: UUID | None = None,
     ) -> Receipt:
         """Carry out a command; returns when what it recorded is durable.
 
@@ -129,14 +145,26 @@ class CRM:
             UnknownCommand: nothing decides such a command.
         """
         request = Request(
-            command, by, at, command_id, None if expect is None else dict(expect), on_behalf_of, correlation_id, causation_id
+            command,
+            by,
+            at,
+            command_id,
+            None if expect is None else dict(expect),
+            on_behalf_of,
+            correlation_id,
+            causation_id,
         )
         receipt = self._writer.execute(request)
         self._finish(receipt)
         return receipt
 
     def execute_many(
-        self, commands: Iterable[Command | Request], *, by: Actor | str | None = None, batch: int = 2_000, stop_on_refusal: bool = False,
+        self,
+        commands: Iterable[Command | Request],
+        *,
+        by: Actor | str | None = None,
+        batch: int = 2_000,
+        stop_on_refusal: bool = False,
     ) -> Iterator[Receipt | CRMError]:
         """Carry out any number of commands, `batch` of them in a transaction, at flat memory.
 
@@ -198,8 +226,14 @@ class CRM:
         return self._reader.log(after, types, upto, durable=durable)
 
     def view(
-        self, projection: Viewable[Row], *, after: Receipt | int | None = None, as_of: datetime | int | AsOf | None = None,
-        axis: Axis = "recorded", timeout: float = 30.0, durable: bool = False,
+        self,
+        projection: Viewable[Row],
+        *,
+        after: Receipt | int | None = None,
+        as_of: datetime | int | AsOf | None = None,
+        axis: Axis = "recorded",
+        timeout: float = 30.0,
+        durable: bool = False,
     ) -> View[Row]:
         """The rows of a view.
 
@@ -223,7 +257,9 @@ class CRM:
             position = after.position if isinstance(after, Receipt) else after
             self._fold([follower or projection], position, time.monotonic() + timeout)  # type: ignore[list-item]
         elif projection.checkpoint not in self._loader.positions():
-            raise ViewNotFolded(f"{projection.name} was never folded; ask for view(…, after=receipt), settle() or run()")
+            raise ViewNotFolded(
+                f"{projection.name} was never folded; ask for view(…, after=receipt), settle() or run()"
+            )
         if durable:
             self._store.database.barrier()
         return View(self._reader, projection, None)

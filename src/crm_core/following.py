@@ -6,15 +6,13 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from crm_core.kernel.errors import CRMError, FollowerHalted
 from crm_core.kernel.recorded import Receipt, Recorded
 from crm_core.store.opening import Store
 from crm_core.store.port import Database, Transaction
-
-if TYPE_CHECKING:
-    from crm_core.writing import Request
+from crm_core.writing import Request
 
 logger = logging.getLogger("crm_core.following")
 PAGE = 5_000
@@ -34,7 +32,7 @@ class Work:
     facts: Sequence[Recorded]
     upto: int
     now: datetime
-    execute: Callable[[Sequence["Request"]], list[Receipt | CRMError]]
+    execute: Callable[[Sequence[Request]], list[Receipt | CRMError]]
     """Carries out commands inside this transaction, one outcome each: a receipt or the refusal."""
     switched_on_after: int = 0
     """Policies: facts at or before this position are remembered history, nothing to act on."""
@@ -93,7 +91,7 @@ class Follower(Protocol):
         ...
 
 
-class Overtaken(Exception):  # noqa: N818 - another worker did this stretch; nothing is wrong
+class Overtaken(Exception):
     """Another worker has moved this checkpoint meanwhile."""
 
 
@@ -139,12 +137,18 @@ class Loader:
                 logger.debug("%s was moved on by another worker", follower.name)
         return True
 
-    def _page(self, group: Sequence[Follower], since: int, upto: int, transaction: Transaction | None = None) -> "_Page":
+    def _page(
+        self, group: Sequence[Follower], since: int, upto: int, transaction: Transaction | None = None
+    ) -> "_Page":
         if transaction is None:
             with self._store.database.reading() as reading:
                 return self._page(group, since, upto, reading)
         log = self._store.log
-        wanted = None if any(one.types is None for one in group) else sorted({name for one in group for name in one.types or ()})
+        wanted = (
+            None
+            if any(one.types is None for one in group)
+            else sorted({name for one in group for name in one.types or ()})
+        )
         upto = min(upto, since + STRETCH)
         rows = log.page(transaction, since, upto, wanted, PAGE)
         if len(rows) == PAGE:
@@ -185,7 +189,9 @@ class Loader:
     def hold(self, transaction: Transaction, follower: Follower) -> int:
         """Where a follower stands; nobody moves it until the transaction ends."""
         transaction.execute("UPDATE crm_followers SET position = position WHERE name = ?", [follower.checkpoint])
-        [position] = transaction.execute("SELECT position FROM crm_followers WHERE name = ?", [follower.checkpoint]).fetchone()
+        [position] = transaction.execute(
+            "SELECT position FROM crm_followers WHERE name = ?", [follower.checkpoint]
+        ).fetchone()
         return int(position)
 
     def place(self, transaction: Transaction, follower: Follower, position: int) -> None:
@@ -216,7 +222,14 @@ class Loader:
         on_after = 0
         if follower.kind == "policy":
             on_after = self._writer.in_force.switches(transaction).get(follower.name, 0)
-        return Work(transaction, facts, upto, self._clock.now(), lambda requests: self._writer.inside(transaction, requests), on_after)
+        return Work(
+            transaction,
+            facts,
+            upto,
+            self._clock.now(),
+            lambda requests: self._writer.inside(transaction, requests),
+            on_after,
+        )
 
     def wake(self, policies: Sequence[Follower]) -> int:
         """Fire every due alarm of these policies; how many fired."""
@@ -241,7 +254,10 @@ class Loader:
         with self._guard, self._store.database.writing() as transaction:
             transaction.lock_log()
             follower.prepare(transaction)
-            transaction.execute("INSERT INTO crm_followers (name, position, detail) VALUES (?, 0, '') ON CONFLICT DO NOTHING", [follower.checkpoint])
+            transaction.execute(
+                "INSERT INTO crm_followers (name, position, detail) VALUES (?, 0, '') ON CONFLICT DO NOTHING",
+                [follower.checkpoint],
+            )
         self._prepared.add(follower.checkpoint)
 
 

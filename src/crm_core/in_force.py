@@ -64,5 +64,3 @@ class InForce:
         """Policies that are switched on → the position behind which they act."""
         self.refresh(transaction)
         return dict(self._switches)
-
-

@@ -100,7 +100,9 @@ class Viewable(Protocol[Row]):
 class View(Generic[Row]):
     """The rows of a view at one position. Narrow it with `where`; it is read when first looked at."""
 
-    def __init__(self, reader: "Reader", projection: Viewable[Row], as_of: AsOf | None, where: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, reader: "Reader", projection: Viewable[Row], as_of: AsOf | None, where: Mapping[str, Any] | None = None
+    ) -> None:
         self._reader = reader
         self._projection = projection
         self._asked = as_of
@@ -144,7 +146,9 @@ class View(Generic[Row]):
         """
         sums = self.totals(field)
         if len(sums) != 1:
-            raise MoneyError(f"{self._projection.name}.{field} holds {len(sums)} currencies: {', '.join(sorted(sums)) or 'no rows'}")
+            raise MoneyError(
+                f"{self._projection.name}.{field} holds {len(sums)} currencies: {', '.join(sorted(sums)) or 'no rows'}"
+            )
         return next(iter(sums.values()))
 
     def ask(self, question: Callable[[Transaction], Found]) -> Found:
@@ -246,7 +250,9 @@ class Reader:
         if set(digits) - set("0123456789abcdef") or not 1 <= len(digits) <= _DIGITS:
             raise Invalid("prefix", [("prefix", "must be the first hex digits of an id")])
         with self._store.database.looking() as transaction:
-            return self._store.log.things(transaction, UUID(digits.ljust(_DIGITS, "0")), UUID(digits.ljust(_DIGITS, "f")), limit)
+            return self._store.log.things(
+                transaction, UUID(digits.ljust(_DIGITS, "0")), UUID(digits.ljust(_DIGITS, "f")), limit
+            )
 
     def log(self, after: int, types: Sequence[str] | None, upto: int | None, *, durable: bool) -> Iterator[Recorded]:
         """The log in order, read page by page; no snapshot is held between pages."""
@@ -268,7 +274,9 @@ class Reader:
         """Position and rows of a view, from one snapshot."""
         with self._store.database.reading() as transaction:
             projection.pin(transaction)
-            [position] = transaction.execute("SELECT position FROM crm_followers WHERE name = ?", [projection.checkpoint]).fetchone()
+            [position] = transaction.execute(
+                "SELECT position FROM crm_followers WHERE name = ?", [projection.checkpoint]
+            ).fetchone()
             return position, projection.select(transaction, where)
 
     def ask(self, projection: Viewable[Any], question: Callable[[Transaction], Found]) -> Found:

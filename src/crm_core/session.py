@@ -1,8 +1,8 @@
 """One or many commands decided on loaded states: from intent to events with envelopes."""
 
 from collections.abc import Sequence
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple, cast, get_type_hints
+from functools import cache
+from typing import Any, NamedTuple, cast, get_type_hints
 from uuid import UUID
 
 from crm_core.in_force import DEFINITIONS, InForce
@@ -19,11 +19,24 @@ from crm_core.store.opening import Store
 from crm_core.store.port import Transaction
 from crm_core.store.streams import Loaded
 
-if TYPE_CHECKING:
-    from crm_core.writing import Prepared
-
 FORGETTINGS = Ref("forgettings", named_stream("forgettings", "all"))
 """Every forgetting regards this, so that an interrupted one is found and finished."""
+
+
+class Prepared(NamedTuple):
+    """A request that has passed every check that needs no history.
+
+    `named`: the caller gave the command id; only then can it have been carried out before. `fresh`: the
+    command's fields whose ids follow from the command id, so that nothing can be recorded under them yet.
+    """
+
+    command: Command
+    decision: Decision
+    context: Context
+    fingerprint: bytes
+    expect: dict[UUID, int] | None
+    named: bool
+    fresh: list[str]
 
 
 class Session:
@@ -43,7 +56,7 @@ class Session:
         self._sealer = store.keys.sealer()
         self._mapper = store.open_mapper.sealing_with(self._sealer)
 
-    def prefetch(self, requests: "Sequence[Prepared]") -> None:
+    def prefetch(self, requests: Sequence[Prepared]) -> None:
         """Load what many decisions need with one question for each kind of state, and one for keys."""
         wanted: dict[str, tuple[Decider[Any], dict[UUID, None]]] = {}
         ids: set[UUID] = set()
@@ -59,7 +72,7 @@ class Session:
                 self._remember(decider, stream, loaded)
         self._sealer.expect(ids)
 
-    def draft(self, request: "Prepared") -> Entry:
+    def draft(self, request: Prepared) -> Entry:
         """The events a command leads to, as rows that wait for their positions.
 
         Raises:
@@ -183,7 +196,11 @@ class Session:
     def _check_expected(self, expect: dict[UUID, int]) -> None:
         actual = {stream: self._version(stream) for stream in expect}
         if actual != expect:
-            stale = ", ".join(f"{stream} is at version {actual[stream]}, not {expect[stream]}" for stream in expect if actual[stream] != expect[stream])
+            stale = ", ".join(
+                f"{stream} is at version {actual[stream]}, not {expect[stream]}"
+                for stream in expect
+                if actual[stream] != expect[stream]
+            )
             raise Conflict(stale, actual)
 
     def _in_force_for(self, decision: Decision) -> tuple[dict[str, Any], int | None]:
@@ -224,12 +241,12 @@ def _thing(command: Command, states: "dict[UUID, _Known]", drafts: list[Drafted]
     return drafts[0].originator_id if drafts else DEFINITIONS.id
 
 
-@lru_cache(maxsize=None)
+@cache
 def _id_fields(command: type[Command]) -> tuple[str, ...]:
     return tuple(name for name, info in command.model_fields.items() if id_kind(info.annotation))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _state_refers(state: type[Any]) -> dict[str, str]:
     if state is type(None):
         return {}

@@ -68,7 +68,9 @@ class Given:
 
     def _states(self, decision: Decision, command: Command) -> dict[str, Any]:
         found = {name: (decider.fold, getattr(command, attribute)) for name, attribute, decider in decision.finds}
-        return {name: fold.initial if stream is None else self.state(fold, stream) for name, (fold, stream) in found.items()}
+        return {
+            name: fold.initial if stream is None else self.state(fold, stream) for name, (fold, stream) in found.items()
+        }
 
     def _definitions(self, decision: Decision) -> dict[str, Any]:
         return {name: self.state(definition.fold) for name, definition in decision.definitions.items()}

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from crm_core.in_force import InForce
 from crm_core.kernel.authorisation import Authorize, Deny, allow_all
-from crm_core.kernel.decider import Decision, decision_for
+from crm_core.kernel.decider import decision_for
 from crm_core.kernel.errors import (
     CommandIdReused,
     Conflict,
@@ -28,7 +28,7 @@ from crm_core.kernel.ids import random_id
 from crm_core.kernel.messages import Command
 from crm_core.kernel.recorded import Actor, Context, Receipt
 from crm_core.kernel.time import Clock, stamp, to_utc
-from crm_core.session import Session
+from crm_core.session import Prepared, Session
 from crm_core.store.log import Entry, StreamsMoved
 from crm_core.store.opening import Store
 from crm_core.store.port import Transaction, UniqueViolation
@@ -49,22 +49,6 @@ class Request(NamedTuple):
     on_behalf_of: Actor | str | None = None
     correlation_id: UUID | None = None
     causation_id: UUID | None = None
-
-
-class Prepared(NamedTuple):
-    """A request that has passed every check that needs no history.
-
-    `named`: the caller gave the command id; only then can it have been carried out before. `fresh`: the
-    command's fields whose ids follow from the command id, so that nothing can be recorded under them yet.
-    """
-
-    command: Command
-    decision: Decision
-    context: Context
-    fingerprint: bytes
-    expect: dict[UUID, int] | None
-    named: bool
-    fresh: list[str]
 
 
 @dataclass(slots=True)
@@ -176,7 +160,9 @@ class Writer:
 
     # -- many commands --------------------------------------------------------------------------
 
-    def execute_many(self, requests: Iterable[Request], batch: int, *, stop_on_refusal: bool) -> Iterator[Receipt | CRMError]:
+    def execute_many(
+        self, requests: Iterable[Request], batch: int, *, stop_on_refusal: bool
+    ) -> Iterator[Receipt | CRMError]:
         """Carry out any number of commands in order, `batch` of them in a transaction; one outcome each."""
         source = iter(requests)
         while chunk := list(islice(source, batch)):
@@ -237,7 +223,9 @@ class Writer:
         places: list[int] = []
         seen: dict[UUID, tuple[int, bytes]] = {}
         for number, prepared in enumerate(ready):
-            outcome = prepared if isinstance(prepared, CRMError) else self._one_inside(session, prepared, known, seen, number)
+            outcome = (
+                prepared if isinstance(prepared, CRMError) else self._one_inside(session, prepared, known, seen, number)
+            )
             if isinstance(outcome, Entry):
                 entries.append(outcome)
                 places.append(number)
@@ -252,7 +240,12 @@ class Writer:
         return [_first_time(one, ready[number], outcomes, seen) for number, one in enumerate(outcomes)]
 
     def _one_inside(
-        self, session: Session, prepared: Prepared, known: dict[UUID, Any], seen: dict[UUID, tuple[int, bytes]], number: int
+        self,
+        session: Session,
+        prepared: Prepared,
+        known: dict[UUID, Any],
+        seen: dict[UUID, tuple[int, bytes]],
+        number: int,
     ) -> Entry | Receipt | CRMError | None:
         command_id = prepared.context.command_id
         before = known.get(command_id)

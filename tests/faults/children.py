@@ -44,6 +44,11 @@ class Board:
         """Whether the child is between a BEGIN and the return of its COMMIT."""
         return self[LOG] > 0 or self[KEYS] > 0
 
+    def rest(self) -> None:
+        """Wait to be killed."""
+        while True:
+            pause(60)
+
     def show_transactions(self) -> None:
         """From now on this process, a child, shows on the board when it is inside a transaction that writes."""
         for database in (SqliteDatabase, PostgresDatabase):
@@ -130,13 +135,19 @@ class Kills:
         """All that were inside a transaction."""
         return self.in_log + self.in_keys
 
+    @property
+    def figures(self) -> dict[str, int]:
+        """To be noted."""
+        return {"kills": self.kills, "inside a transaction": self.inside, "of them in the key store's": self.in_keys}
+
 
 def kill_in_a_loop(
-    work: Callable[[], object], board: Board, folder: Path, *, kills: int, seed: int, when_idle: Callable[[], None] | None = None
+    work: Callable[[], object], board: Board, folder: Path, *, kills: int, seed: int, life_s: float = 0.03,
+    when_idle: Callable[[], None] | None = None,
 ) -> Kills:
-    """Start a child and kill it, again and again: two of three times when it shows that it is inside a transaction.
+    """Start a child and kill it, again and again: two of three times once it shows that it is inside a transaction.
 
-    `when_idle` is called between lives if the child showed that it had nothing left to do.
+    `life_s`: how long it lives at most before that. `when_idle` is called between lives if the child showed that it had nothing left to do.
     """
     dice, done = random.Random(seed), Kills()
     while done.kills < kills:
@@ -144,9 +155,10 @@ def kill_in_a_loop(
             board[slot] = 0
         child = fork(work, folder)
         _wait(lambda: board[STARTED] > 0, 20)
-        pause(dice.random() * 0.03)
-        if dice.random() < 0.7:
-            _wait(lambda: board.inside or board[IDLE] > 0, 0.5)
+        pause(dice.random() * life_s)
+        awaited = dice.choices([LOG, KEYS, None], [55, 10, 35])[0]
+        if awaited is not None:
+            _wait(lambda: board[awaited] > 0 or board[IDLE] > 0, 0.2)
             spin(dice.random() * 0.001)
         if child.kill():
             done.kills += 1

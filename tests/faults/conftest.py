@@ -1,5 +1,7 @@
-"""The databases that can lose something: a file, and a server."""
+"""The databases that can lose something, a file and a server; and the figures that a test is proud of."""
 
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,3 +13,15 @@ def disk_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'crm.db'}"
     return str(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture
+def figures(record_property: Callable[[str, object], None]) -> Callable[..., None]:
+    """Notes what was counted: in the report's properties, and in the output that `pytest -rP` shows."""
+
+    def note(**counted: object) -> None:
+        for name, value in counted.items():
+            record_property(name, value)
+        sys.stdout.write("figures: " + ", ".join(f"{name} {value}" for name, value in counted.items()) + "\n")
+
+    return note

@@ -102,7 +102,8 @@ def _automation(done: list[dict[str, Any]], imported: Imported) -> RenderableTyp
 
 def _farewell(url: str, events: int, changed: int, cast: Cast) -> RenderableType:
     program = _program()
-    said = f"{changed:,} events recorded" if changed else "Nothing changed: all of it was there already"
+    first = f"{changed:,} events recorded in {_where(url)}"
+    said = first if changed else f"nothing changed: {_where(url)} held all {events:,} events already"
     tries = [
         (f"{program} {words.format(deal=str(cast.deal_id)[:8], contact=str(cast.contact_id)[:8])}", Text(why, style="dim"))
         for words, why in _TRY
@@ -110,7 +111,7 @@ def _farewell(url: str, events: int, changed: int, cast: Cast) -> RenderableType
     setting = f"{'set' if os.name == 'nt' else 'export'} CRM_URL={url.partition('?')[0] if '@' not in url else '…'}"
     listed = table(["", ""], [(setting, ""), *tries], wraps="")
     listed.show_header = False
-    return stack(heading("yours to try", f"{said}; {events:,} are in {_where(url)}"), listed)
+    return stack(heading("yours to try", said), listed)
 
 
 def _where(url: str) -> str:

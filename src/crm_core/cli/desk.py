@@ -32,11 +32,13 @@ _AMBIGUOUS = 5
 class Answer:
     """What a verb says: once for programs, once for people. `code` is the exit code.
 
-    What is `shown` as a string is printed as it is, such as CSV.
+    What is `shown` as a string is printed as it is, such as CSV. `foot` is said below, such as the moment
+    that the answer speaks of; a verb that quotes another's answer may leave it out.
     """
 
     document: Any
     shown: RenderableType
+    foot: RenderableType | None = None
     code: int = 0
 
 
@@ -137,7 +139,10 @@ class Desk:
         elif isinstance(answer.shown, str):
             sys.stdout.write(answer.shown)
         else:
-            paper(sys.stdout).print(answer.shown, soft_wrap=isinstance(answer.shown, Text))
+            console = paper(sys.stdout)
+            console.print(answer.shown, soft_wrap=isinstance(answer.shown, Text))
+            if answer.foot is not None:
+                console.print(Text(), answer.foot, sep="\n")
 
     def tell(self, text: str) -> None:
         """A remark while working, on stderr; programs that read JSON are spared it."""

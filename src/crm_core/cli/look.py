@@ -15,24 +15,29 @@ from crm_core.cli.plain import readable, tidy
 from crm_core.kernel.money import Money
 from crm_core.reading import AsOf
 
+_SHORT = 24
+
 
 def heading(text: str, aside: str = "") -> Text:
     """A title, and something beside it in a low voice."""
     return Text.assemble((text, "bold cyan"), ("  ", ""), (aside, "dim"))
 
 
-def table(columns: Iterable[str], rows: Iterable[Sequence[Any]], zone: tzinfo = UTC, *, wraps: str = "") -> Table:
+def table(
+    columns: Iterable[str], rows: Iterable[Sequence[Any]], zone: tzinfo = UTC, *, wraps: str = "", short: str = ""
+) -> Table:
     """A table of plain values; amounts and whole numbers to the right.
 
-    `wraps` names the column that is broken into lines where the terminal is narrow; the others are kept whole.
+    `wraps` names the column that is broken into lines where the terminal is narrow, `short` one that is
+    cut to 24 characters; the others are kept whole.
     """
-    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     cells = [list(row) for row in rows]
     for number, name in enumerate(columns):
         right = any(_is_number(row[number]) for row in cells)
         made.add_column(
             Text(name), justify="right" if right else "left", no_wrap=name != wraps, overflow="fold" if name == wraps else "ellipsis",
-            ratio=1 if name == wraps else None,
+            max_width=_SHORT if name == short else None,
         )  # fmt: skip
     for row in cells:
         made.add_row(*(one if isinstance(one, Text) else Text(readable(one, zone)) for one in row))

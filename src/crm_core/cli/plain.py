@@ -15,6 +15,7 @@ from crm_core.kernel.money import Money
 from crm_core.kernel.time import stamp
 
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_TIME = re.compile(r"\b(\d{4}-\d\d-\d\d \d\d:\d\d):\d\d(?:\.\d+)?\+00:00")
 _UUID = re.compile(r"\b([0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b")
 
 
@@ -68,5 +69,10 @@ def readable(value: Any, zone: tzinfo = UTC) -> str:
 
 
 def tidy(text: str) -> str:
-    """Text that others wrote, safe for a terminal: no control characters; ids cut to eight digits."""
-    return _UUID.sub(r"\1", _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text))
+    """Text that others wrote, safe for a terminal: no control characters; ids and times cut short."""
+    return _TIME.sub(r"\1 UTC", _UUID.sub(r"\1", _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)))
+
+
+def person(actor: str) -> str:
+    """Who did it, as one reads it: users by their login alone."""
+    return tidy(actor.removeprefix("user:"))

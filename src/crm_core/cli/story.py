@@ -29,6 +29,7 @@ from crm_core.commands import (
     SwitchOnPolicy,
     WinDeal,
 )
+from crm_core.events import TaskAdded
 from crm_core.kernel.ids import AccountId, ContactId, DealId, LeadId, PurchaseId, TaskId, TicketId, derived
 from crm_core.kernel.money import Money
 from crm_core.kernel.recorded import Receipt
@@ -136,11 +137,18 @@ def _a_demo_is_asked_for(teller: Teller) -> LeadId:
     call = LogCall(lead_id=lead, outcome="connected", duration_s=420, summary="Demo agreed for tomorrow at ten.")
     teller.do("call", "04 16:20", call, by="kim")
     teller.let_policies_act("04 16:21")
-    for fact in teller.crm.history(lead):
-        if fact.type == "task.added":
-            done = CompleteTask(task_id=TaskId(fact.stream), outcome="Called, demo agreed.")
-            teller.do(f"done {fact.version}", "04 16:25", done, by="kim")
+    done = CompleteTask(task_id=_follow_up_task(teller.crm, lead), outcome="Called, demo agreed.")
+    teller.do("followed up", "04 16:25", done, by="kim")
     return lead
+
+
+def _follow_up_task(crm: CRM, lead: LeadId) -> TaskId:
+    """The task that the policy gave."""
+    return next(
+        event.task_id
+        for fact in crm.history(lead)
+        if isinstance(event := fact.event, TaskAdded) and event.kind == "follow_up"
+    )
 
 
 def _a_demo_is_held(teller: Teller, lead: LeadId) -> tuple[ContactId, AccountId, DealId]:

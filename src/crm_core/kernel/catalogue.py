@@ -7,7 +7,7 @@ import re
 import types
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, NewType, get_args
+from typing import Any, NewType, cast, get_args
 from uuid import UUID
 
 from pydantic import ValidationError
@@ -58,8 +58,9 @@ class EventType:
         text = public if personal == "{}" else (personal if public == "{}" else f"{public[:-1]},{personal[1:]}")
         try:
             if version == self.version:
-                return self.cls.__pydantic_validator__.validate_json(text)
-            return self.cls.__pydantic_validator__.validate_python(self.upcast(version, json.loads(text)), strict=False)
+                return cast("Event", self.cls.__pydantic_validator__.validate_json(text))
+            state = self.upcast(version, json.loads(text))
+            return cast("Event", self.cls.__pydantic_validator__.validate_json(json.dumps(state)))
         except ValidationError as error:
             raise CatalogueError(f"{self.name} v{version} as stored: {invalid(self.name, error)}") from None
 
@@ -89,7 +90,9 @@ class Catalogue:
         self._by_name: dict[str, EventType] = {}
         self._by_class: dict[type[Event], EventType] = {}
 
-    def declare(self, cls: type[Event], *, type: str = "", version: int = 1, stream: Any = None, says: str = "") -> None:  # noqa: A002
+    def declare(
+        self, cls: type[Event], *, type: str = "", version: int = 1, stream: Any = None, says: str = ""
+    ) -> None:
         """Register an event class; called by declaring it.
 
         Raises:
@@ -100,9 +103,13 @@ class Catalogue:
             raise CatalogueError(f"{place_of(cls)} {cls.__name__}: type must be 'noun.participle', not {type!r}")
         other = self._by_name.get(type)
         if other is not None and place_of(other.cls).file != place_of(cls).file:
-            raise CatalogueError(f"{place_of(cls)} {cls.__name__}: {type!r} is already {other.cls.__name__} at {other.place}")
+            raise CatalogueError(
+                f"{place_of(cls)} {cls.__name__}: {type!r} is already {other.cls.__name__} at {other.place}"
+            )
         personal = {
-            name: mark for name, info in cls.model_fields.items() if isinstance(mark := mark_of(info.metadata), PersonalMark)
+            name: mark
+            for name, info in cls.model_fields.items()
+            if isinstance(mark := mark_of(info.metadata), PersonalMark)
         }
         lying = [name for name in personal if not may_be_erased(cls.model_fields[name].annotation)]
         if lying:
@@ -151,7 +158,11 @@ class Catalogue:
     def knows(self, name: str, version: int) -> bool:
         """Whether a stored type of this version can be read."""
         known = self._by_name.get(name)
-        return known is not None and (version == known.version or all(v in known.upcasts for v in range(version, known.version))) and version <= known.version
+        return (
+            known is not None
+            and (version == known.version or all(v in known.upcasts for v in range(version, known.version)))
+            and version <= known.version
+        )
 
     def __iter__(self) -> Iterator[EventType]:
         return iter(sorted(self._by_name.values(), key=lambda one: one.name))
@@ -209,10 +220,11 @@ def _stream_of(cls: type[Event], stream: Any) -> Callable[[Event], UUID]:
         raise CatalogueError(f"{place_of(cls)} {cls.__name__}: no field {missing[0]} to name its stream")
 
     def first_set(event: Event) -> UUID:
-        found = next((value for name in names if (value := getattr(event, name)) is not None), None)
-        if found is None:
-            raise CatalogueError(f"{cls.__name__}: none of {', '.join(names)} is set, so it belongs to no stream")
-        return found
+        for name in names:
+            found: UUID | None = getattr(event, name)
+            if found is not None:
+                return found
+        raise CatalogueError(f"{cls.__name__}: none of {', '.join(names)} is set, so it belongs to no stream")
 
     return first_set
 
@@ -228,4 +240,4 @@ def _references(cls: type[Event]) -> dict[str, str]:
     return {name: kind for name, info in cls.model_fields.items() if (kind := id_kind(info.annotation))}
 
 
-__all__ = ["Catalogue", "EventType", "Erased", "catalogue", "discover", "erased_copy", "id_kind", "sentence"]
+__all__ = ["Catalogue", "Erased", "EventType", "catalogue", "discover", "erased_copy", "id_kind", "sentence"]

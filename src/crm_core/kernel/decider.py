@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Generic, TypeVar, get_type_hints
-from uuid import UUID
 
 from crm_core.kernel.catalogue import catalogue
 from crm_core.kernel.errors import UnknownCommand, WiringError
@@ -125,7 +124,9 @@ class Decider(Generic[_S]):
         if command in _decisions and _decisions[command].place.file != place_of(function).file:
             raise wiring_error(function, f"{command.__name__} is already decided at {_decisions[command].place}")
         emits = yielded(function, returns)
-        _decisions[command] = Decision(function, command, parameter, states, definitions, classes(function, "return", _union(emits), Event))
+        _decisions[command] = Decision(
+            function, command, parameter, states, definitions, classes(function, "return", _union(emits), Event)
+        )
         return function
 
 

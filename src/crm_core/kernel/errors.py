@@ -120,7 +120,9 @@ class UnknownEventType(CatalogueError):
         self.version = version
         self.position = position
         where = "" if position is None else f" at position {position}"
-        super().__init__(f"unknown event type {type_name} v{version}{where}: written by a newer library or a missing extension")
+        super().__init__(
+            f"unknown event type {type_name} v{version}{where}: written by a newer library or a missing extension"
+        )
 
 
 class FollowError(CRMError):

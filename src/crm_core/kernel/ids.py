@@ -2,8 +2,8 @@
 
 from hashlib import sha1
 from os import urandom
-from typing import Any, NewType
-from uuid import SafeUUID, UUID
+from typing import Any, NewType, TypeAlias
+from uuid import UUID, SafeUUID
 
 from pydantic import Field
 
@@ -17,9 +17,10 @@ SubmissionId = NewType("SubmissionId", UUID)
 TaskId = NewType("TaskId", UUID)
 TicketId = NewType("TicketId", UUID)
 
-UserId = NewType("UserId", str)
+UserId: TypeAlias = str
 """A pseudonymous name for someone who works with the CRM (a login, not an e-mail address)."""
-TeamId = NewType("TeamId", str)
+TeamId: TypeAlias = str
+"""The name of a team."""
 
 NAMESPACE = UUID("5b1f5b43-5c0e-5d2b-9d5e-0c1d6e9a7c11")
 """Ids of the library's own streams and derived ids hang under this one."""

@@ -72,7 +72,9 @@ class Event(Message):
 
     if TYPE_CHECKING:
 
-        def __init_subclass__(cls, *, type: str, version: int = 1, stream: Any = None, says: str = "", **kwargs: Any) -> None: ...  # noqa: A002
+        def __init_subclass__(
+            cls, *, type: str, version: int = 1, stream: Any = None, says: str = "", **kwargs: Any
+        ) -> None: ...
     else:
 
         def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -80,7 +82,7 @@ class Event(Message):
 
     @classmethod
     def __pydantic_init_subclass__(cls, **keywords: Any) -> None:
-        from crm_core.kernel.catalogue import catalogue  # noqa: PLC0415 - the catalogue knows events, not the reverse
+        from crm_core.kernel.catalogue import catalogue
 
         catalogue.declare(cls, **keywords)
 
@@ -92,13 +94,13 @@ class Command(Message):
 
     @classmethod
     def __pydantic_init_subclass__(cls, **_: Any) -> None:
-        cls.__derived__ = tuple(
-            name for name, field in cls.model_fields.items() if field.default is UNASSIGNED
-        )
+        cls.__derived__ = tuple(name for name, field in cls.model_fields.items() if field.default is UNASSIGNED)
 
     def left_out(self) -> list[str]:
         """The id fields that the caller did not set."""
-        return [name for name in self.__derived__ if self.__dict__[name] is UNASSIGNED or self.__dict__[name] == UNASSIGNED]
+        return [
+            name for name in self.__derived__ if self.__dict__[name] is UNASSIGNED or self.__dict__[name] == UNASSIGNED
+        ]
 
     def completed(self, command_id: "UUID") -> Self:
         """The command with every id that the caller left out derived from the command id."""
@@ -106,7 +108,9 @@ class Command(Message):
         if not left_out:
             return self
         whole = self.__class__.__new__(self.__class__)
-        object.__setattr__(whole, "__dict__", {**self.__dict__, **{name: derived(command_id, name) for name in left_out}})
+        object.__setattr__(
+            whole, "__dict__", {**self.__dict__, **{name: derived(command_id, name) for name in left_out}}
+        )
         for slot in ("__pydantic_fields_set__", "__pydantic_extra__", "__pydantic_private__"):
             object.__setattr__(whole, slot, getattr(self, slot))
         return whole
@@ -142,6 +146,8 @@ def _bad_text(path: str, value: Any) -> "Iterable[tuple[str, str]]":
         case list() | tuple() | set() | frozenset():
             for number, inner in enumerate(value):
                 yield from _bad_text(f"{path}.{number}", inner)
+        case _:
+            return
 
 
 def _encodes(text: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pydantic_core import PydanticCustomError, core_schema
 
@@ -83,7 +83,9 @@ class Money:
         )
 
     @classmethod
-    def __get_pydantic_json_schema__(cls, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+    def __get_pydantic_json_schema__(
+        cls, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
         return {
             "type": "object",
             "description": "An exact amount in one currency.",
@@ -110,7 +112,11 @@ def total(amounts: Iterable[Money]) -> dict[str, Money]:
 
 
 def _currency(currency: object) -> str:
-    if not isinstance(currency, str) or len(currency) != 3 or not (currency.isascii() and currency.isalpha() and currency.isupper()):  # noqa: PLR2004 - ISO 4217
+    if (
+        not isinstance(currency, str)
+        or len(currency) != 3
+        or not (currency.isascii() and currency.isalpha() and currency.isupper())
+    ):
         msg = "the currency must be three capital letters (ISO 4217)"
         raise MoneyError(msg)
     return currency
@@ -135,7 +141,7 @@ def _amount(amount: object, currency: str) -> Decimal:
     if rounded != exact:
         msg = f"{currency} has {digits} decimals, the amount has more"
         raise MoneyError(msg)
-    return rounded if rounded else abs(rounded)
+    return rounded or abs(rounded)
 
 
 def _validate(value: object) -> Money:

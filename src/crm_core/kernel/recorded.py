@@ -28,8 +28,8 @@ class Actor:
     id: str
 
     @classmethod
-    def parse(cls, text: "str | Actor") -> "Actor":
-        """An actor from `kind:id`, or from a bare login, which is a user.
+    def parse(cls, text: object) -> "Actor":
+        """An actor from `kind:id`, or from a bare login, which is a user; an actor stays as it is.
 
         Raises:
             Invalid: empty, or a kind that does not exist.
@@ -87,14 +87,24 @@ class Recorded:
 
     @classmethod
     def of(
-        cls, event: Event, *, position: int = 1, version: int = 1, at: datetime, by: str = "user:test",
-        regards: tuple[Ref, ...] = (), recorded_at: datetime | None = None, command_id: UUID = UUID(int=1),
+        cls,
+        event: Event,
+        *,
+        position: int = 1,
+        version: int = 1,
+        at: datetime,
+        by: str = "user:test",
+        regards: tuple[Ref, ...] = (),
+        recorded_at: datetime | None = None,
+        command_id: UUID = UUID(int=1),
     ) -> Self:
         """A fact with an envelope made by hand, for tests of folds."""
         entry = catalogue.of(event)
         shared = context_text(Context(Actor.parse(by), at, command_id, command_id), stamp(at), "test")
         about = [(ref.kind, str(ref.id)) for ref in regards]
-        opened = header_open(shared, UUID(int=position), entry.name, entry.version, str(entry.stream(event)), version, about, None, None)
+        opened = header_open(
+            shared, UUID(int=position), entry.name, entry.version, str(entry.stream(event)), version, about, None, None
+        )
         return cls(position, event, stamp(at), header_close(opened, stamp(recorded_at or at), position))
 
     @property
@@ -283,7 +293,13 @@ class Receipt:
             "recorded_at": stamp(self.recorded_at),
             "versions": {str(stream): version for stream, version in self.versions.items()},
             "events": [
-                {"id": str(one.id), "type": one.type, "stream": str(one.stream), "version": one.version, "position": one.position}
+                {
+                    "id": str(one.id),
+                    "type": one.type,
+                    "stream": str(one.stream),
+                    "version": one.version,
+                    "position": one.position,
+                }
                 for one in self.events
             ],
         }

@@ -56,7 +56,9 @@ def to_utc(instant: datetime) -> datetime:
 
 def stamp(instant: datetime) -> str:
     """The instant as it is stored: UTC, always six decimals, so that text sorts as time does."""
-    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ") if instant.tzinfo is not UTC else _utc_stamp(instant)
+    return (
+        instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ") if instant.tzinfo is not UTC else _utc_stamp(instant)
+    )
 
 
 def _utc_stamp(instant: datetime) -> str:

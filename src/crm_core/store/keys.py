@@ -99,7 +99,10 @@ class KeyRing:
 
     def _shared_secret(self) -> bytes:
         with self._database.writing() as transaction:
-            transaction.execute("INSERT INTO crm_secrets (name, value) VALUES ('fingerprint', ?) ON CONFLICT DO NOTHING", [os.urandom(32)])
+            transaction.execute(
+                "INSERT INTO crm_secrets (name, value) VALUES ('fingerprint', ?) ON CONFLICT DO NOTHING",
+                [os.urandom(32)],
+            )
             return bytes(transaction.execute("SELECT value FROM crm_secrets WHERE name = 'fingerprint'").fetchone()[0])
 
     def remembered(self, subject: UUID) -> tuple[AESGCM | None, float] | None:
@@ -137,7 +140,9 @@ class KeyRing:
         with self._database.looking() as transaction:
             for start in range(0, len(subjects), 10_000):
                 condition, values = transaction.where_in("subject", subjects[start : start + 10_000])
-                self._remember(transaction.execute(f"SELECT subject, key FROM crm_keys WHERE {condition}", values).fetchall())
+                self._remember(
+                    transaction.execute(f"SELECT subject, key FROM crm_keys WHERE {condition}", values).fetchall()
+                )
 
     def _remember(self, rows: list[Any]) -> None:
         until = time.monotonic() + TTL_S

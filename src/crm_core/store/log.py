@@ -26,11 +26,23 @@ from crm_core.store.port import Database, Transaction, UniqueViolation
 COLUMNS = "position, type, type_version, stream, version, at, header, sealed, public"
 """What a reader of events selects, in this order."""
 _HEAD = "SELECT position, recorded_at, chain FROM crm_events ORDER BY position DESC LIMIT 1"
-_EVENT_COLUMNS = ("position", "stream", "version", "type", "type_version", "at", "recorded_at", "header", "public", "sealed", "chain")
+_EVENT_COLUMNS = (
+    "position",
+    "stream",
+    "version",
+    "type",
+    "type_version",
+    "at",
+    "recorded_at",
+    "header",
+    "public",
+    "sealed",
+    "chain",
+)
 _COMMAND_COLUMNS = ("command_id", "fingerprint", "thing", "position", "events", "recorded_at")
 
 
-class StreamsMoved(Exception):  # noqa: N818 - the writer turns it into Conflict or tries again
+class StreamsMoved(Exception):
     """Some stream is no longer at the version it was decided on."""
 
 
@@ -97,21 +109,40 @@ class EventLog(ApplicationRecorder):
                 chain = chained(chain, header.encode(), row.public.encode(), row.sealed)
                 version = row.originator_version
                 events.append(
-                    (position, row.stream, version, row.topic, row.type_version, row.at, recorded, header, row.public, row.sealed, chain)
+                    (
+                        position,
+                        row.stream,
+                        version,
+                        row.topic,
+                        row.type_version,
+                        row.at,
+                        recorded,
+                        header,
+                        row.public,
+                        row.sealed,
+                        chain,
+                    )
                 )
                 for thing in row.links:
                     links.append((thing, position))
                 lines.append(RecordedEvent(row.event_id, row.topic, cast("UUID", row.originator_id), version, position))
-            commands.append((str(entry.command_id), entry.fingerprint, str(entry.thing), position, len(lines), recorded))
+            commands.append(
+                (str(entry.command_id), entry.fingerprint, str(entry.thing), position, len(lines), recorded)
+            )
             receipts.append(Receipt(entry.command_id, entry.thing, position, when, tuple(lines)))
         transaction.insert(
-            ("crm_events", _EVENT_COLUMNS, events), ("crm_links", ("thing", "position"), links), ("crm_commands", _COMMAND_COLUMNS, commands)
+            ("crm_events", _EVENT_COLUMNS, events),
+            ("crm_links", ("thing", "position"), links),
+            ("crm_commands", _COMMAND_COLUMNS, commands),
         )
         return receipts
 
     def _check_unmoved(self, transaction: Transaction, entries: Sequence[Entry]) -> None:
-        """Streams that were written are checked by their rows' own key; the others here, under the lock."""
+        """Streams that any of these commands writes are checked by their rows' own key; the others here, under the lock."""
         looked_at = {stream: version for entry in entries for stream, version in entry.looked_at.items()}
+        if len(entries) > 1 and looked_at:
+            written = {row.originator_id for entry in entries for row in entry.rows}
+            looked_at = {stream: version for stream, version in looked_at.items() if stream not in written}
         if looked_at and self.versions(transaction, list(looked_at)) != {s: v for s, v in looked_at.items() if v}:
             raise StreamsMoved
 
@@ -127,7 +158,9 @@ class EventLog(ApplicationRecorder):
         found: dict[UUID, Known] = {}
         for start in range(0, len(wanted), 10_000):
             condition, values = transaction.where_in("command_id", wanted[start : start + 10_000])
-            rows = transaction.execute(f"SELECT {', '.join(_COMMAND_COLUMNS)} FROM crm_commands WHERE {condition}", values).fetchall()
+            rows = transaction.execute(
+                f"SELECT {', '.join(_COMMAND_COLUMNS)} FROM crm_commands WHERE {condition}", values
+            ).fetchall()
             for command_id, fingerprint, thing, position, count, recorded in rows:
                 lines = self._lines(transaction, position, count)
                 receipt = Receipt(_uuid(command_id), _uuid(thing), position, unstamp(recorded), lines)
@@ -152,14 +185,19 @@ class EventLog(ApplicationRecorder):
             "SELECT position, type, stream, version, header FROM crm_events WHERE position > ? AND position <= ? ORDER BY position",
             [last - count, last],
         ).fetchall()
-        return tuple(RecordedEvent(_event_id(header), name, _uuid(stream), version, position) for position, name, stream, version, header in rows)
+        return tuple(
+            RecordedEvent(_event_id(header), name, _uuid(stream), version, position)
+            for position, name, stream, version, header in rows
+        )
 
     # -- streams --------------------------------------------------------------------------------
 
     def versions(self, transaction: Transaction, streams: Sequence[UUID]) -> dict[UUID, int]:
         """Stream → version as it is now; streams without events are left out."""
         condition, values = transaction.where_in("stream", streams)
-        rows = transaction.execute(f"SELECT stream, max(version) FROM crm_events WHERE {condition} GROUP BY stream", values).fetchall()
+        rows = transaction.execute(
+            f"SELECT stream, max(version) FROM crm_events WHERE {condition} GROUP BY stream", values
+        ).fetchall()
         return {_uuid(stream): version for stream, version in rows}
 
     def stream(self, transaction: Transaction, stream: UUID, types: Sequence[str]) -> list[Any]:
@@ -176,13 +214,20 @@ class EventLog(ApplicationRecorder):
         in_streams, stream_values = transaction.where_in("stream", streams)
         of_types, type_values = transaction.where_in("type", types)
         return transaction.execute(
-            f"SELECT {COLUMNS} FROM crm_events WHERE {in_streams} AND {of_types} ORDER BY stream, version", [*stream_values, *type_values]
+            f"SELECT {COLUMNS} FROM crm_events WHERE {in_streams} AND {of_types} ORDER BY stream, version",
+            [*stream_values, *type_values],
         ).fetchall()
 
     # -- reading in order -----------------------------------------------------------------------
 
-    def page(  # noqa: PLR0913 - a page is bounded on both sides, by type and by size
-        self, transaction: Transaction, after: int, upto: int, types: Sequence[str] | None, limit: int, about: Sequence[UUID] = ()
+    def page(
+        self,
+        transaction: Transaction,
+        after: int,
+        upto: int,
+        types: Sequence[str] | None,
+        limit: int,
+        about: Sequence[UUID] = (),
     ) -> list[Any]:
         """Rows of `COLUMNS` behind `after` up to `upto`, oldest first, at most `limit`.
 
@@ -201,7 +246,8 @@ class EventLog(ApplicationRecorder):
             )
             values += [*streams, *things]
         return transaction.execute(
-            f"SELECT {COLUMNS} FROM crm_events WHERE {' AND '.join(conditions)} ORDER BY position LIMIT ?", [*values, limit]
+            f"SELECT {COLUMNS} FROM crm_events WHERE {' AND '.join(conditions)} ORDER BY position LIMIT ?",
+            [*values, limit],
         ).fetchall()
 
     def things(self, transaction: Transaction, first: UUID, last: UUID, limit: int) -> list[UUID]:
@@ -227,7 +273,9 @@ class EventLog(ApplicationRecorder):
         text, low, high = stamp(instant), 0, self.head(transaction).position
         while low < high:
             middle = (low + high + 1) // 2
-            [recorded] = transaction.execute("SELECT recorded_at FROM crm_events WHERE position = ?", [middle]).fetchone()
+            [recorded] = transaction.execute(
+                "SELECT recorded_at FROM crm_events WHERE position = ?", [middle]
+            ).fetchone()
             low, high = (middle, high) if recorded <= text else (low, middle - 1)
         return low
 
@@ -252,10 +300,21 @@ class EventLog(ApplicationRecorder):
         return [line.position for line in receipt.events]
 
     def select_events(
-        self, originator_id: UUID | str, *, gt: int | None = None, lte: int | None = None, desc: bool = False, limit: int | None = None
+        self,
+        originator_id: UUID | str,
+        *,
+        gt: int | None = None,
+        lte: int | None = None,
+        desc: bool = False,
+        limit: int | None = None,
     ) -> Sequence[StoredEvent]:
         """A stream's rows, by version."""
-        values: list[Any] = [originator_id, -1 if gt is None else gt, 2**62 if lte is None else lte, 2**62 if limit is None else limit]
+        values: list[Any] = [
+            originator_id,
+            -1 if gt is None else gt,
+            2**62 if lte is None else lte,
+            2**62 if limit is None else limit,
+        ]
         with self.database.looking() as transaction:
             rows = transaction.execute(
                 f"SELECT {COLUMNS} FROM crm_events WHERE stream = ? AND version > ? AND version <= ? "
@@ -265,7 +324,13 @@ class EventLog(ApplicationRecorder):
         return [stored(row) for row in rows]
 
     def select_notifications(
-        self, start: int | None, limit: int, stop: int | None = None, topics: Sequence[str] = (), *, inclusive_of_start: bool = True
+        self,
+        start: int | None,
+        limit: int,
+        stop: int | None = None,
+        topics: Sequence[str] = (),
+        *,
+        inclusive_of_start: bool = True,
     ) -> Sequence[Notification]:
         """The log's rows in order, as the library's notifications."""
         after = 0 if start is None else start - 1 if inclusive_of_start else start
@@ -296,11 +361,21 @@ class StreamReader(AggregateRecorder):
         return self._log.insert_events(stored_events, **kwargs)
 
     def select_events(
-        self, originator_id: UUID | str, *, gt: int | None = None, lte: int | None = None, desc: bool = False, limit: int | None = None
+        self,
+        originator_id: UUID | str,
+        *,
+        gt: int | None = None,
+        lte: int | None = None,
+        desc: bool = False,
+        limit: int | None = None,
     ) -> Sequence[StoredEvent]:
         """The stream's rows of these types, and its newest row whatever its type."""
         if (gt, lte, desc, limit) != (None, None, False, None):
-            return [row for row in self._log.select_events(originator_id, gt=gt, lte=lte, desc=desc, limit=limit) if row.topic in self._types]
+            return [
+                row
+                for row in self._log.select_events(originator_id, gt=gt, lte=lte, desc=desc, limit=limit)
+                if row.topic in self._types
+            ]
         with self._log.database.looking() as transaction:
             return [stored(row) for row in self._log.stream(transaction, cast("UUID", originator_id), self._types)]
 

@@ -102,7 +102,7 @@ class EventMapper(Mapper[UUID]):
         """
         entry, event, personal = domain_event.entry, domain_event.event, domain_event.subjects
         to_json = event.__pydantic_serializer__.to_json
-        public = to_json(event, exclude=personal.keys() if personal else None).decode()
+        public = to_json(event, exclude=set(personal) if personal else None).decode()
         sealed = self._sealed(domain_event) if personal else b""
         if len(public) + len(sealed) > LARGEST // 8 and _size(public, sealed, domain_event.opened) > LARGEST:
             raise PayloadTooLarge(type(event).__name__, [("event", "must not exceed 256 KiB as stored")])
@@ -141,10 +141,14 @@ class EventMapper(Mapper[UUID]):
         row: Any = stored_event
         if self._only is not None and row.topic not in self._only:
             return Versioned(row.originator_version, None)
-        event = self.read(row.topic, row.type_version, row.originator_id, row.originator_version, row.public, row.sealed)
+        event = self.read(
+            row.topic, row.type_version, row.originator_id, row.originator_version, row.public, row.sealed
+        )
         return Versioned(row.originator_version, event)
 
-    def read(self, type_name: str, type_version: int, stream: object, version: int, public: str, sealed: bytes) -> Event:  # noqa: PLR0913 - the columns of a row
+    def read(
+        self, type_name: str, type_version: int, stream: object, version: int, public: str, sealed: bytes
+    ) -> Event:
         """The event of these columns."""
         entry = catalogue.named(type_name)
         if not sealed:

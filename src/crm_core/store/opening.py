@@ -8,8 +8,8 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from uuid import uuid4
 
-from crm_core.kernel.errors import DatabaseUnavailable, Invalid, NotACRMDatabase, SchemaMismatch, UnsafeSettings
 from crm_core.kernel.decider import Fold
+from crm_core.kernel.errors import DatabaseUnavailable, Invalid, NotACRMDatabase, SchemaMismatch, UnsafeSettings
 from crm_core.kernel.time import Clock
 from crm_core.store.keys import KeyRing
 from crm_core.store.log import EventLog
@@ -54,7 +54,11 @@ class Store:
     def described(self) -> str:
         """Which database it is, without user, password or host options."""
         parts = urlsplit(self.url)
-        return self.url.partition("?")[0] if parts.scheme in ("memory", "sqlite") else f"postgresql://{parts.hostname or ''}{parts.path}"
+        return (
+            self.url.partition("?")[0]
+            if parts.scheme in ("memory", "sqlite")
+            else f"postgresql://{parts.hostname or ''}{parts.path}"
+        )
 
     def close(self) -> None:
         """Give back every connection."""
@@ -99,14 +103,25 @@ def _parse(url: str) -> _Address:
     keys = options.pop("keys", None)
     if durability not in ("full", "test"):
         raise Invalid("url", [("durability", "must be full or test")])
-    if not schema.isascii() or not schema.replace("_", "a").isalnum() or schema != schema.lower() or schema[:1].isdigit():
+    if (
+        not schema.isascii()
+        or not schema.replace("_", "a").isalnum()
+        or schema != schema.lower()
+        or schema[:1].isdigit()
+    ):
         raise Invalid("url", [("schema", "must be lower-case letters, digits and underscores")])
     if parts.scheme == "memory":
         return _Address("memory", ":memory:", schema, "memory", keys)
     if parts.scheme == "sqlite" and not parts.netloc and len(parts.path) > 1:
         return _Address("sqlite", parts.path[1:], schema, durability, keys)
     if parts.scheme in ("postgresql", "postgres"):
-        return _Address("postgresql", urlunsplit(("postgresql", parts.netloc, parts.path, urlencode(options), "")), schema, durability, keys)
+        return _Address(
+            "postgresql",
+            urlunsplit(("postgresql", parts.netloc, parts.path, urlencode(options), "")),
+            schema,
+            durability,
+            keys,
+        )
     raise Invalid("url", [("url", f"must be {_SCHEMES}")])
 
 
@@ -115,7 +130,10 @@ def _parse(url: str) -> _Address:
 
 def _sqlite(address: _Address) -> tuple[Database, Database]:
     if address.scheme == "memory":
-        database, keys = SqliteDatabase(":memory:", durability="memory"), SqliteDatabase(":memory:", durability="memory")
+        database, keys = (
+            SqliteDatabase(":memory:", durability="memory"),
+            SqliteDatabase(":memory:", durability="memory"),
+        )
     else:
         keys_path = address.keys or f"{address.target.removesuffix('.db')}.keys.db"
         database = SqliteDatabase(address.target, durability=address.durability)
@@ -165,7 +183,7 @@ def _statements(name: str) -> list[str]:
 
 def _postgres(address: _Address) -> tuple[Database, Database]:
     try:
-        from crm_core.store.postgres import PostgresDatabase  # noqa: PLC0415 - psycopg is loaded only where it is used
+        from crm_core.store.postgres import PostgresDatabase
     except ImportError as error:
         msg = "psycopg finds no libpq: install crm-core[binary], or your system's libpq"
         raise DatabaseUnavailable(msg) from error
@@ -225,7 +243,9 @@ def _tables(transaction: Transaction, sql: str, values: list[str] | None = None)
 
 
 def _describe(transaction: Transaction) -> None:
-    transaction.executemany("INSERT INTO crm_meta (name, value) VALUES (?, ?)", [("schema", str(SCHEMA)), ("log", str(uuid4()))])
+    transaction.executemany(
+        "INSERT INTO crm_meta (name, value) VALUES (?, ?)", [("schema", str(SCHEMA)), ("log", str(uuid4()))]
+    )
 
 
 def _check(database: Database, tables: set[str]) -> None:

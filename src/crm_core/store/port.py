@@ -7,14 +7,17 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 
-class UniqueViolation(Exception):  # noqa: N818 - never leaves the store: the append decides what it means
+class UniqueViolation(Exception):
     """A row with this key is there already."""
 
 
 class Rows(Protocol):
     """What a statement answers."""
 
-    rowcount: int
+    @property
+    def rowcount(self) -> int:
+        """How many rows it changed."""
+        ...
 
     def fetchall(self) -> list[Any]:
         """Every row, as tuples."""

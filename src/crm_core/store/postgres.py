@@ -38,7 +38,9 @@ class PostgresTransaction(Transaction):
 
     dialect = DIALECT
 
-    def __init__(self, connection: psycopg.Connection[Any], lock_key: int, *, begin: str = "", patient: bool = True) -> None:
+    def __init__(
+        self, connection: psycopg.Connection[Any], lock_key: int, *, begin: str = "", patient: bool = True
+    ) -> None:
         self._connection = connection
         self._cursor = connection.cursor()
         self._lock_key = lock_key
@@ -151,7 +153,10 @@ class PostgresDatabase(Database):
     def _connect(self) -> psycopg.Connection[Any]:
         try:
             connection = psycopg.connect(
-                self._conninfo, autocommit=True, application_name="crm", connect_timeout=10,
+                self._conninfo,
+                autocommit=True,
+                application_name="crm",
+                connect_timeout=10,
                 options=f"-c search_path={self.schema} -c timezone=UTC -c lock_timeout=30s -c idle_in_transaction_session_timeout=600s",
             )
         except psycopg.Error as error:
@@ -204,7 +209,9 @@ class PostgresDatabase(Database):
     @contextmanager
     def reading(self) -> Iterator[Transaction]:
         with self._session() as connection:
-            yield PostgresTransaction(connection, self.lock_key, begin="BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            yield PostgresTransaction(
+                connection, self.lock_key, begin="BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+            )
             connection.execute("COMMIT")
 
     @contextmanager
@@ -252,7 +259,9 @@ def translated(error: psycopg.Error) -> Exception:
     """Our error for PostgreSQL's. Its DETAIL lines can hold row values, so they stay behind."""
     if isinstance(error, errors.UniqueViolation):
         return UniqueViolation(error.diag.constraint_name or "")
-    if isinstance(error, psycopg.OperationalError) and (error.sqlstate is None or error.sqlstate.startswith(("57P", "08"))):
+    if isinstance(error, psycopg.OperationalError) and (
+        error.sqlstate is None or error.sqlstate.startswith(("57P", "08"))
+    ):
         return DatabaseUnavailable(f"the connection to PostgreSQL broke ({error.sqlstate or type(error).__name__})")
     return _store_error(error)
 

@@ -87,7 +87,9 @@ class SqliteDatabase(Database):
 
     def _connect(self) -> sqlite3.Connection:
         try:
-            connection = sqlite3.connect(self.path, timeout=BUSY_S, isolation_level=None, check_same_thread=False, cached_statements=256)
+            connection = sqlite3.connect(
+                self.path, timeout=BUSY_S, isolation_level=None, check_same_thread=False, cached_statements=256
+            )
             connection.execute("PRAGMA foreign_keys=ON")
             if not self._memory:
                 _in_wal_mode(connection)

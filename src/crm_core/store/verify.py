@@ -63,13 +63,15 @@ def _page(transaction: Transaction, after: int) -> list[Any]:
 
 def _links(transaction: Transaction, after: int, upto: int) -> dict[int, set[str]]:
     found: dict[int, set[str]] = {}
-    rows = transaction.execute("SELECT position, thing FROM crm_links WHERE position > ? AND position <= ?", [after, upto]).fetchall()
+    rows = transaction.execute(
+        "SELECT position, thing FROM crm_links WHERE position > ? AND position <= ?", [after, upto]
+    ).fetchall()
     for position, thing in rows:
         found.setdefault(position, set()).add(str(thing))
     return found
 
 
-def _difference(  # noqa: PLR0913 - the state of one walk
+def _difference(
     row: tuple[Any, ...], previous: int, chain: bytes, last_recorded: str, versions: dict[str, int], links: set[str]
 ) -> str | None:
     position, stream, version, name, type_version, at, recorded_at, header_text, public, sealed, stored_chain = row
@@ -120,7 +122,8 @@ def _commands(transaction: Transaction, last: int) -> Iterator[tuple[int, str]]:
     covered = 0
     while True:
         rows = transaction.execute(
-            "SELECT command_id, position, events FROM crm_commands WHERE command_id > ? ORDER BY command_id LIMIT ?", [after, _PAGE]
+            "SELECT command_id, position, events FROM crm_commands WHERE command_id > ? ORDER BY command_id LIMIT ?",
+            [after, _PAGE],
         ).fetchall()
         if not rows:
             break
@@ -129,7 +132,9 @@ def _commands(transaction: Transaction, last: int) -> Iterator[tuple[int, str]]:
             if position > last:
                 yield position, f"command {command_id} points beyond the log"
             if count:
-                [header] = transaction.execute("SELECT header FROM crm_events WHERE position = ?", [position]).fetchone()
+                [header] = transaction.execute(
+                    "SELECT header FROM crm_events WHERE position = ?", [position]
+                ).fetchone()
                 if json.loads(header)["command"] != str(command_id):
                     yield position, f"command {command_id} points to an event of another command"
         after = rows[-1][0]

@@ -105,6 +105,9 @@ class Policy(Generic[M]):
     def wake(self, work: Work) -> int:
         """Fire the alarms that are due, at most `ALARMS_AT_ONCE`; how many fired.
 
+        An alarm waits until every fact recorded up to its time is taken in: a call logged in the last
+        second must not be overlooked because a worker lags behind.
+
         Alarms that began with a fact at or before `work.switched_on_after` lapse: whoever switches a policy
         on says from where it acts.
         """
@@ -112,7 +115,8 @@ class Policy(Generic[M]):
         lapsed = rows.drop_lapsed(work.transaction, self._rows, work.switched_on_after)
         if lapsed:
             logger.info("%s: %d alarms from before it was switched on lapsed", self.name, lapsed)
-        due = rows.claim_due(work.transaction, self._rows, seen, work.now, ALARMS_AT_ONCE)
+        before = rows.horizon(work.transaction, seen, self.types)
+        due = rows.claim_due(work.transaction, self._rows, before, work.now, ALARMS_AT_ONCE)
         if not due:
             return 0
         one_round = Round(self._line, work, (alarm.key for alarm in due))

@@ -11,7 +11,7 @@ from crm_core.kernel.errors import CommandIdReused, CRMError, Denied, Invalid, N
 from crm_core.kernel.ids import derived
 from crm_core.kernel.recorded import Actor, Recorded
 from crm_core.kernel.time import stamp
-from crm_core.writing import Request
+from crm_core.following import Request
 from policies.engine import rows
 from policies.engine.behaviour import Answer, Behaviour
 from policies.engine.rows import Alarm

@@ -23,7 +23,6 @@ _ALARMS_TABLE = """CREATE TABLE IF NOT EXISTS crm_policy_alarms (
     PRIMARY KEY (policy, key, name), UNIQUE (policy, due_at, key, name))"""
 # One worker at a time folds or wakes a policy: both hold its checkpoint's row.
 _HOLD = "SELECT position FROM crm_followers WHERE name = ?"
-_RECORDED = "SELECT recorded_at FROM crm_events WHERE position = ?"
 _LAPSED = "DELETE FROM crm_policy_alarms WHERE policy = ? AND position <= ?"
 _CLAIM = """DELETE FROM crm_policy_alarms WHERE policy = ? AND (key, name) IN (
     SELECT key, name FROM crm_policy_alarms WHERE policy = ? AND due_at <= ? AND due_at < ?
@@ -107,15 +106,19 @@ def drop_lapsed(transaction: Transaction, policy: str, position: int) -> int:
     return transaction.execute(_LAPSED, [policy, position]).rowcount
 
 
-def claim_due(transaction: Transaction, policy: str, seen: int, now: datetime, limit: int) -> list[Alarm]:
-    """Take away the alarms that are due, earliest first, at most `limit`.
+def horizon(transaction: Transaction, seen: int, types: Sequence[str]) -> str:
+    """When the first fact of these types behind a position was recorded: what is due later must wait for it."""
+    condition, values = transaction.where_in("type", types)
+    unseen = transaction.execute(
+        f"SELECT recorded_at FROM crm_events WHERE position > ? AND {condition} ORDER BY position LIMIT 1",  # noqa: S608 - a port's own words
+        [seen, *values],
+    ).fetchone()
+    return str(unseen[0]) if unseen else _NEVER
 
-    An alarm is due when its time has come and the policy has seen every fact recorded up to then: a
-    call logged in the last second must not be overlooked because a worker lags behind.
-    """
-    unseen = transaction.execute(_RECORDED, [seen + 1]).fetchone()
-    horizon = unseen[0] if unseen else _NEVER
-    rows: Sequence[Any] = transaction.execute(_CLAIM, [policy, policy, stamp(now), horizon, limit]).fetchall()
+
+def claim_due(transaction: Transaction, policy: str, before: str, now: datetime, limit: int) -> list[Alarm]:
+    """Take away the alarms that are due at `now` and before the horizon, earliest first, at most `limit`."""
+    rows: Sequence[Any] = transaction.execute(_CLAIM, [policy, policy, stamp(now), before, limit]).fetchall()
     alarms = [
         Alarm(_uuid(key), name, unstamp(due), _uuid(fence), _uuid(correlation), position)
         for key, name, due, fence, correlation, position in rows

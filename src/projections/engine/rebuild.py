@@ -1,6 +1,7 @@
 """A full rebuild: folded beside the live view, swapped in at once; readers never see half of it."""
 
-from collections.abc import Callable
+import gc
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 from uuid import uuid4
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 Row = TypeVar("Row")
 Progress: TypeAlias = Callable[[int, int], None]
 """Called with the position reached and the position to reach."""
+_Page: TypeAlias = tuple[list[Recorded], int]
 MOST_ROWS = 200_000
 """How many rows are held in memory before they are written beside the live table and let go."""
 _CHASES = 5
@@ -40,7 +42,7 @@ def rebuild(projection: "Projection[Any]", loader: Loader, progress: Progress) -
     position, head = 0, loader.head()
     progress(position, head)
     for _ in range(_CHASES):
-        for facts, reached in loader.read(projection, position, head):
+        for facts, reached in _unswept(loader.read(projection, position, head)):
             building.take(facts)
             progress(reached, head)
             position = reached
@@ -56,6 +58,24 @@ def rebuild(projection: "Projection[Any]", loader: Loader, progress: Progress) -
         loader.place(transaction, projection, position)
     progress(position, position)
     return position
+
+
+def _unswept(pages: Iterator[_Page]) -> Iterator[_Page]:
+    """The pages, each made and folded while Python's cycle collector rests: it would find nothing, again and again."""
+    resting = gc.isenabled()
+    try:
+        while True:
+            gc.disable()
+            page = next(pages, None)
+            if page is None:
+                return
+            yield page
+            del page
+            if resting:
+                gc.enable()
+    finally:
+        if resting:
+            gc.enable()
 
 
 class _Building(Generic[Row]):

@@ -143,8 +143,10 @@ class Table(Generic[Row]):
 
     def insert(self, transaction: Transaction, rows: Iterable[Row]) -> None:
         """Insert rows whose keys are not there yet."""
-        write = self._codecs[transaction.dialect.name, True].write
-        transaction.insert((self.name, self.names, [write(row) for row in rows]))
+        write = self._codecs[transaction.dialect.name].write
+        values = [write(row) for row in rows]
+        if values:
+            transaction.insert((self.name, self.names, values))
 
     def delete(self, transaction: Transaction, keys: Iterable[Any]) -> None:
         """Delete the rows under these keys."""

@@ -44,8 +44,8 @@ def pipeline(desk: Desk, as_of: Moment = None, tz: Zone = "UTC", axis: Axis = "r
         stack(
             heading("pipeline", f"{len(open_deals)} open, {_sums(open_deals)} · {len(won)} won, {_sums(won)}"),
             table(columns, shown, zone_of(tz), wraps="title"),
-            moment(at, zone_of(tz)),
         ),
+        moment(at, zone_of(tz)),
     )
 
 

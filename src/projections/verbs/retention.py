@@ -67,8 +67,8 @@ def retention(
             heading("retention", aside),
             _table(cohorts, months),
             Text("% of each month's new customers who bought, by months since", style="dim"),
-            moment(at, zone_of(tz)),
         ),
+        moment(at, zone_of(tz)),
     )
 
 

@@ -43,7 +43,8 @@ def show(
     shown = Records(names, [[getattr(row, name) for name in names] for row in rows], zone_of(tz))
     return Answer(
         {"view": view, "as_of": at.as_dict(), "rows": plain},
-        stack(heading(view, f"{len(rows)} rows"), shown, moment(at, zone_of(tz))),
+        stack(heading(view, f"{len(rows)} rows"), shown),
+        moment(at, zone_of(tz)),
     )
 
 

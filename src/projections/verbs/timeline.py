@@ -8,7 +8,7 @@ from crm_core.cli.desk import Answer, Desk
 from crm_core.cli.look import heading, moment, stack, table
 from crm_core.cli.moments import zone_of
 from crm_core.cli.options import Axis, Moment, Zone
-from crm_core.cli.plain import readable, tidy
+from crm_core.cli.plain import person, readable, tidy
 from crm_core.kernel.errors import NotFound
 from projections.timeline import TimelineRow
 from projections.timeline import timeline as view
@@ -34,7 +34,7 @@ def timeline(desk: Desk, thing: Thing, as_of: Moment = None, tz: Zone = "UTC", a
         raise NotFound(f"nothing happened with {meant}")
     rows = sorted(found.values(), key=lambda row: (row.at, row.position))
     name = names_of(desk, same, at, past=past).get(meant)
-    shown = [(row.at, row.type.partition(".")[0], tidy(str(row.says)), readable(row.done_by)) for row in rows]
+    shown = [(row.at, row.type.partition(".")[0], tidy(str(row.says)), person(row.done_by)) for row in rows]
     return Answer(
         {
             "thing": meant,
@@ -45,7 +45,7 @@ def timeline(desk: Desk, thing: Thing, as_of: Moment = None, tz: Zone = "UTC", a
         },
         stack(
             heading("timeline", f"{readable(name)} {readable(meant)}".strip()),
-            table(["when", "on", "what", "by"], shown, zone, wraps="what"),
-            moment(at, zone),
+            table(["when", "on", "what", "by"], shown, zone, wraps="what", short="by"),
         ),
+        moment(at, zone),
     )
