@@ -221,7 +221,10 @@ class Loader:
     def _work(self, transaction: Transaction, facts: Sequence[Recorded], upto: int, follower: Follower) -> Work:
         on_after = 0
         if follower.kind == "policy":
-            on_after = self._writer.in_force.switches(transaction).get(follower.name, 0)
+            on = self._writer.in_force.switches(transaction)
+            if follower.name not in on:
+                raise Overtaken
+            on_after = on[follower.name]
         return Work(
             transaction,
             facts,

@@ -39,6 +39,8 @@ class InForce:
             with self._store.database.looking() as looking:
                 return self.refresh(looking)
         with self._guard:
+            if transaction.appended:
+                return self._position
             rows = self._store.log.page(transaction, self._position, 2**62, None, 10_000, about=[DEFINITIONS.id])
             known = [row for row in rows if catalogue.knows(row[1], row[2])]
             for fact in self._store.withholding_mapper.recorded(known):

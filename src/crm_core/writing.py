@@ -35,7 +35,10 @@ from crm_core.store.port import Transaction, UniqueViolation
 
 ATTEMPTS = 60
 """How often a command is decided anew when others keep changing its streams."""
-_RECONNECTS = 3
+_CHUNK_ATTEMPTS = 4
+"""How often many commands are decided anew together, before each is on its own."""
+_RECONNECTS = 8
+"""How many lost connections one call gets over, before the caller is told."""
 
 
 class Request(NamedTuple):
@@ -75,30 +78,29 @@ class Writer:
         return self._carry_out(self.prepare(request))
 
     def _carry_out(self, prepared: Prepared) -> Receipt:
-        if prepared.named:
-            receipt = self._receipt_of(prepared)
-            if receipt is not None:
-                return receipt
-        reconnects = 0
-        for attempt in range(ATTEMPTS):
+        probe = self._receipt_of if prepared.named else None
+        attempt = lost = 0
+        while attempt < ATTEMPTS:
             try:
-                return self._attempt(prepared)
+                return self._answer(prepared, probe)
             except (UniqueViolation, StreamsMoved):
-                receipt = self._receipt_of(prepared)
-                if receipt is not None:
-                    return receipt
+                attempt, probe = attempt + 1, self._receipt_of
                 self._pause(attempt)
             except DatabaseUnavailable:
-                reconnects += 1
-                receipt = self._resolve(prepared)
-                if receipt is not None:
-                    return receipt
-                if reconnects > _RECONNECTS:
+                lost, probe = lost + 1, self._resolve
+                if lost > _RECONNECTS:
                     raise
-            except Refused:
-                self.store.database.barrier()
-                raise
+                self._pause(lost)
         raise TooManyConflicts(f"{type(prepared.command).__name__} met other writers {ATTEMPTS} times", {})
+
+    def _answer(self, prepared: Prepared, probe: Callable[[Prepared], Receipt | None] | None) -> Receipt:
+        """The receipt it got before, if there is any reason to look for one, or else the one it gets now."""
+        try:
+            before = None if probe is None else probe(prepared)
+            return self._attempt(prepared) if before is None else before
+        except (Refused, Conflict, CommandIdReused):
+            self.store.database.barrier()  # what the log says against it is told only once it is durable
+            raise
 
     def _attempt(self, prepared: Prepared) -> Receipt:
         session = Session(self.store, self.in_force, self.name)
@@ -173,14 +175,18 @@ class Writer:
 
     def _chunk(self, chunk: list[Request], *, stop_on_refusal: bool) -> list[Receipt | CRMError]:
         ready = [self._checked(one) for one in chunk]
-        for attempt in range(_RECONNECTS + 1):
+        attempt = lost = 0
+        while attempt < _CHUNK_ATTEMPTS:
             try:
                 return self._chunk_once(ready, stop_on_refusal=stop_on_refusal)
             except (UniqueViolation, StreamsMoved):
+                attempt += 1
                 self._pause(attempt)
             except DatabaseUnavailable:
-                if attempt == _RECONNECTS:
+                lost += 1
+                if lost > _RECONNECTS:
                     raise
+                self._pause(lost)
                 ready = [one._replace(named=True) if isinstance(one, Prepared) else one for one in ready]
         return [self._one_by_one(one) for one in ready]
 

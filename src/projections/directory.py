@@ -1,6 +1,6 @@
 """The directory: who and what we know, under the name it goes by, to be found by a part of it."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeAlias
 from uuid import UUID
 
@@ -16,6 +16,7 @@ from crm_core.events import (
 from crm_core.kernel.personal import ERASED, Erased, PersonalMark
 from crm_core.kernel.recorded import Recorded
 from projections.engine.projection import projection
+from projections.engine.rows import replace
 
 Follows: TypeAlias = (
     AccountAdded | AccountRenamed | ContactAdded | ContactRenamed | DealOpened | LeadCaptured | TicketOpened

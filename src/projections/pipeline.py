@@ -3,7 +3,7 @@
 It shows nothing personal; who the deal is with is an id, and its title is in the directory.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal, TypeAlias
 
@@ -21,6 +21,7 @@ from crm_core.kernel.ids import AccountId, ContactId, DealId, LeadId, UserId
 from crm_core.kernel.money import Money
 from crm_core.kernel.recorded import Recorded
 from projections.engine.projection import projection
+from projections.engine.rows import replace
 
 Follows: TypeAlias = (
     DealOpened

@@ -4,7 +4,6 @@ One fact is recorded once and stands on the timeline of everything it regards. H
 up (pipelines, switches of policies) is on nobody's timeline.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -22,15 +21,13 @@ from projections.engine.projection import projection
 class TimelineRow:
     """One fact on one timeline.
 
-    `about` is whose timeline it is and `kind` what that is; `stream` and `version` are where the fact
-    belongs. `says` is the fact in a sentence. `subject` is the person whose data the sentence holds;
-    None: nobody's.
+    `about` is whose timeline it is; `stream` and `version` are where the fact belongs. `says` is the
+    fact in a sentence. `subject` is the person whose data the sentence holds; None: nobody's.
     """
 
     about: UUID
     position: int
     at: datetime
-    kind: str
     type: str
     says: Annotated[str | Erased, PersonalMark("subject")]
     done_by: str
@@ -40,20 +37,12 @@ class TimelineRow:
 
 
 def _about(event: Event, seen: Recorded) -> list[tuple[UUID, int]]:
-    position = seen.position
-    return [(thing, position) for thing, _ in _things(event, seen)]
-
-
-def _things(event: Event, seen: Recorded) -> Iterator[tuple[UUID, str]]:
-    """The things whose timeline the fact is on, each with its kind."""
-    kinds = _kinds()
-    entry = catalogue.of(event)
-    if entry.refers:
-        own = next((kind for name, kind in entry.refers.items() if getattr(event, name) == seen.stream), entry.noun)
-        yield seen.stream, own
-    for kind, thing in seen.header["regards"]:
-        if kind in kinds:
-            yield UUID(thing), kind
+    """The thing the fact belongs to, if facts refer to it by an id, and everything else the fact regards."""
+    header, position, kinds = seen.header, seen.position, _kinds()
+    things = [(UUID(thing), position) for kind, thing in header["regards"] if kind in kinds]
+    if catalogue.of(event).refers:
+        things.append((UUID(header["stream"]), position))
+    return things
 
 
 @lru_cache(maxsize=1)
@@ -79,12 +68,10 @@ def timeline(row: TimelineRow | None, event: Event, seen: Recorded, key: tuple[U
     if row is not None:
         return row
     header = seen.header
-    about, position = key
     return TimelineRow(
-        about=about,
-        position=position,
+        about=key[0],
+        position=key[1],
         at=seen.at,
-        kind=next(kind for thing, kind in _things(event, seen) if thing == about),
         type=header["type"],
         says=_says(event),
         done_by=header["by"],

@@ -71,7 +71,9 @@ def commands(lines: Iterable[str], customers: dict[str, ContactId]) -> Iterator[
             at = datetime(int(day[:4]), int(day[4:6]), int(day[6:]), tzinfo=UTC)
             amount, count = Money(dollars, "USD"), int(quantity)
         except (MoneyError, ValueError):
-            raise Invalid("CDNOW", [(f"line {number}", "must hold a date YYYYMMDD, a number of CDs and an amount")]) from None
+            raise Invalid(
+                "CDNOW", [(f"line {number}", "must hold a date YYYYMMDD, a number of CDs and an amount")]
+            ) from None
         if customer not in customers:
             adding = derived(BATCH, "customer", number)
             customers[customer] = ContactId(derived(adding, "contact_id"))

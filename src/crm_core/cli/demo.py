@@ -4,7 +4,7 @@ import os
 import shutil
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any
 
 import typer
 from rich.console import RenderableType
@@ -14,27 +14,26 @@ from crm_core.app import CRM
 from crm_core.cli.cdnow import Imported, import_cdnow, sample
 from crm_core.cli.desk import Answer, Desk
 from crm_core.cli.failures import BadUsage
-from crm_core.cli.look import heading, stack, table
+from crm_core.cli.look import Sparing, heading, stack, words
 from crm_core.cli.story import BEGINS, ENDS, FIRST, Cast, tell
 from crm_core.cli.told import automation, outcome
 from crm_core.kernel.errors import Refused
 from crm_core.kernel.time import ManualClock
 
 Db = Annotated[
-    Optional[str],  # noqa: UP045 - older typers know only this spelling
+    str | None,
     typer.Option("--db", metavar="FILE", help="The file to keep it in; crm-demo.db if left out.", show_default=False),
 ]
 _FILE = "crm-demo.db"
 _COMMANDS = 6919 + 2357
 _TRY = (
     ("history {deal}", "every fact about the deal that was won"),
-    ("pipeline --as-of 2024-03-12", "the board as it was known that day"),
-    ("timeline {contact} --as-of 2024-03-05T11:00", "the demo is held, but nobody has recorded it yet"),
-    ("timeline {contact} --as-of 2024-03-05T11:00 --axis occurred", "and now they have"),
+    ("timeline {contact} --as-of 2024-03-05T11:00", "what was known of her then"),
+    ("pipeline --as-of 2024-03-12", "the board as it was that day"),
     ("find brightwater", "whoever goes by that name"),
     ("show retention --limit 5 --csv", "rows of any view"),
     ("explain deal.won", "who records it, shows it, answers it"),
-    ("rebuild timeline", "a view folded anew, from the first event"),
+    ("rebuild timeline", "a view folded anew"),
     ("verify", "is the log what was written?"),
 )
 
@@ -94,24 +93,22 @@ def _automation(done: list[dict[str, Any]], imported: Imported) -> RenderableTyp
     rows = [(one["at"], one["policy"], one["says"], (one["because"] or {}).get("says")) for one in done]
     passed = f"{imported.purchases:,} imported purchases were answered by nobody: history is remembered, not acted on"
     return stack(
-        heading("automation", f"{len(done)} times somebody did not have to think of it"),
-        table(["when", "policy", "did", "because"], rows, wraps="did"),
+        heading("automation", f"{len(done)} facts recorded by policies"),
+        Sparing(
+            ["when", "policy", "did", "because"], rows, wraps=["did", "because"], short="policy", spare=["because"]
+        ),
         Text(passed, style="dim"),
     )
 
 
 def _farewell(url: str, events: int, changed: int, cast: Cast) -> RenderableType:
-    program = _program()
     first = f"{changed:,} events recorded in {_where(url)}"
     said = first if changed else f"nothing changed: {_where(url)} held all {events:,} events already"
-    tries = [
-        (f"{program} {words.format(deal=str(cast.deal_id)[:8], contact=str(cast.contact_id)[:8])}", Text(why, style="dim"))
-        for words, why in _TRY
-    ]
-    setting = f"{'set' if os.name == 'nt' else 'export'} CRM_URL={url.partition('?')[0] if '@' not in url else '…'}"
-    listed = table(["", ""], [(setting, ""), *tries], wraps="")
-    listed.show_header = False
-    return stack(heading("yours to try", said), listed)
+    ids = {"deal": str(cast.deal_id)[:8], "contact": str(cast.contact_id)[:8]}
+    program = _program()
+    setting = f"{'set' if os.name == 'nt' else 'export'} CRM_URL={url if url.startswith('sqlite') else '…'}"
+    tries = [(f"{program} {typed.format(**ids)}", why) for typed, why in _TRY]
+    return stack(heading("yours to try", said), words([(setting, ""), *tries]))
 
 
 def _where(url: str) -> str:

@@ -5,7 +5,6 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlsplit
@@ -56,7 +55,7 @@ class Desk:
 
     url: str | None = None
     as_json: bool = False
-    verbs: Callable[[str], Ask] = field(default=lambda name: _no_verb(name))
+    verbs: Callable[[str], Ask] = field(default_factory=lambda: _no_verb)
     _crm: CRM | None = None
 
     # -- the database ---------------------------------------------------------------------------
@@ -106,9 +105,9 @@ class Desk:
             Invalid: it is no moment, lies in the future or beyond the log.
         """
         now = self.crm.as_of(None, _axis(axis))
-        if as_of is None:
+        if as_of is None or now.instant is None:
             return now
-        return self.crm.as_of(moment_of(as_of, zone_of(tz), now.instant or datetime.max), _axis(axis))
+        return self.crm.as_of(moment_of(as_of, zone_of(tz), now.instant), _axis(axis))
 
     def thing(self, text: str) -> UUID:
         """The id that is meant: a whole one, or its first six or more digits.
@@ -119,7 +118,9 @@ class Desk:
         """
         digits = text.strip().replace("-", "").lower()
         if not digits or set(digits) - set("0123456789abcdef") or not _SHORTEST <= len(digits) <= 32:  # noqa: PLR2004 - of a UUID
-            raise Invalid("id", [("id", f"must be an id, or its first {_SHORTEST} or more digits; see crm find")])
+            raise Invalid(
+                "command line", [("id", f"must be an id, or its first {_SHORTEST} or more digits; see crm find")]
+            )
         if len(digits) == 32:  # noqa: PLR2004 - a whole one
             return UUID(digits)
         found = self.crm.things(digits, _AMBIGUOUS)
@@ -127,7 +128,9 @@ class Desk:
             raise NotFound(f"nothing on record has an id that begins with {text}")
         if len(found) > 1:
             several = ", ".join(str(one)[:13] for one in found)
-            raise Invalid("id", [("id", f"several begin with {text}: {several}{' …' if len(found) == _AMBIGUOUS else ''}")])
+            raise Invalid(
+                "id", [("id", f"several begin with {text}: {several}{' …' if len(found) == _AMBIGUOUS else ''}")]
+            )
         return found[0]
 
     # -- the terminal ---------------------------------------------------------------------------
@@ -139,10 +142,18 @@ class Desk:
         elif isinstance(answer.shown, str):
             sys.stdout.write(answer.shown)
         else:
-            console = paper(sys.stdout)
+            self._print(answer)
+
+    def _print(self, answer: Answer) -> None:
+        console = paper(sys.stdout)
+        with console.capture() as printed:
             console.print(answer.shown, soft_wrap=isinstance(answer.shown, Text))
             if answer.foot is not None:
                 console.print(Text(), answer.foot, sep="\n")
+        text = printed.get()
+        if not sys.stdout.isatty():
+            text = "".join(f"{line.rstrip()}\n" for line in text.splitlines())
+        sys.stdout.write(text)
 
     def tell(self, text: str) -> None:
         """A remark while working, on stderr; programs that read JSON are spared it."""
@@ -161,7 +172,9 @@ class Desk:
         """A bar on the terminal while something takes long: call what it gives with (done, of all)."""
         console = paper(sys.stderr)
         columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(compact=True))
-        with Progress(*columns, console=console, transient=True, disable=self.as_json or not colourful(sys.stderr)) as bar:
+        with Progress(
+            *columns, console=console, transient=True, disable=self.as_json or not colourful(sys.stderr)
+        ) as bar:
             task = bar.add_task(what, total=None)
             yield lambda done, of: bar.update(task, completed=done, total=of)
 
@@ -184,7 +197,7 @@ def _axis(text: str) -> Axis:
         return "recorded"
     if text == "occurred":
         return "occurred"
-    raise Invalid("axis", [("axis", "must be recorded or occurred")])
+    raise Invalid("command line", [("axis", "must be recorded or occurred")])
 
 
 def _must_exist(url: str) -> None:

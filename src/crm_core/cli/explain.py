@@ -13,7 +13,9 @@ from crm_core.cli.explanations import Explanation, explanations
 from crm_core.kernel.catalogue import discover
 from crm_core.kernel.errors import NotFound
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="An event type (deal.won), a command (WinDeal), a view or a policy.")]
+Name = Annotated[
+    str, typer.Argument(metavar="NAME", help="An event type (deal.won), a command (WinDeal), a view or a policy.")
+]
 
 
 def explain(desk: Desk, name: Name) -> Answer:
@@ -33,7 +35,9 @@ def _shown(one: Explanation) -> Text:
     text.append(one.title, "bold cyan")
     text.append(f"  {one.meaning}")
     text.append(f"  [{one.place}]\n", "dim")
-    width = max((len(line.what) for lines in one.lines.values() for line in lines if line.aside or line.place), default=0)
+    width = max(
+        (len(line.what) for lines in one.lines.values() for line in lines if line.aside or line.place), default=0
+    )
     for relation, lines in one.lines.items():
         for number, line in enumerate(lines):
             text.append(f"  {relation if not number else '':<16}", "green")

@@ -10,7 +10,15 @@ from crm_core.kernel.messages import Command, Event, Message
 from crm_core.kernel.personal import PersonalMark, mark_of, personal_fields
 from crm_core.kernel.wiring import members, place_of
 
-_SHORT = {"UUID": "id", "str": "text", "int": "number", "bool": "yes or no", "Money": "money", "datetime": "time", "date": "day"}
+_SHORT = {
+    "UUID": "id",
+    "str": "text",
+    "int": "number",
+    "bool": "yes or no",
+    "Money": "money",
+    "datetime": "time",
+    "date": "day",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +46,11 @@ class Explanation:
         """JSON-able."""
         told = {
             relation.replace(" ", "_"): [
-                {"name": one.what, **({"detail": one.aside} if one.aside else {}), **({"place": one.place} if one.place else {})}
+                {
+                    "name": one.what,
+                    **({"detail": one.aside} if one.aside else {}),
+                    **({"place": one.place} if one.place else {}),
+                }
                 for one in lines
                 if one.what != _NOBODY
             ]
@@ -99,7 +111,9 @@ def _view(view: Any) -> Explanation:
         "follows": [Line(name) for name in view.types or ("every event",)],
         "columns": _columns(row) if row is not None else [],
     }
-    return Explanation("view", view.name, f"view {view.name}", _first_line(getattr(view, "meaning", "")), _place(view), lines)
+    return Explanation(
+        "view", view.name, f"view {view.name}", _first_line(getattr(view, "meaning", "")), _place(view), lines
+    )
 
 
 def _policy(policy: Any) -> Explanation:
@@ -108,7 +122,12 @@ def _policy(policy: Any) -> Explanation:
         "gives": [Line(one.__name__, place=str(place_of(one))) for one in _commands(policy)],
     }
     return Explanation(
-        "policy", policy.name, f"policy {policy.name}", _first_line(getattr(policy, "meaning", "")), _place(policy), lines
+        "policy",
+        policy.name,
+        f"policy {policy.name}",
+        _first_line(getattr(policy, "meaning", "")),
+        _place(policy),
+        lines,
     )
 
 
@@ -142,7 +161,9 @@ def _columns(row: type[Any]) -> list[Line]:
     hints = get_type_hints(row, include_extras=True)
     marks = personal_fields(hints)
     return [
-        Line(name, f"{_type(hint)}, " + (f"personal, of {marks[name].of or 'contact_id'}" if name in marks else "public"))
+        Line(
+            name, f"{_type(hint)}, " + (f"personal, of {marks[name].of or 'contact_id'}" if name in marks else "public")
+        )
         for name, hint in hints.items()
     ]
 
@@ -162,13 +183,15 @@ def _kinds_in_state(event: type[Event]) -> Iterable[str]:
 
 def _type(hint: Any) -> str:
     kind = id_kind(hint)
-    names = [f"{kind} id"] if kind else [_name(one) for one in members(hint) if getattr(one, "__name__", "") != "Erased"]
+    names = (
+        [f"{kind} id"] if kind else [_name(one) for one in members(hint) if getattr(one, "__name__", "") != "Erased"]
+    )
     return " or ".join(dict.fromkeys(names))
 
 
 def _name(hint: Any) -> str:
-    arguments = getattr(hint, "__args__", ())
-    if getattr(hint, "__origin__", None) is tuple:
+    arguments: tuple[Any, ...] = getattr(hint, "__args__", ())
+    if arguments and getattr(hint, "__origin__", None) is tuple:
         return f"several {_type(arguments[0])}"
     if arguments:
         return " | ".join(str(one) for one in arguments)

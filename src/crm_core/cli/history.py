@@ -23,7 +23,7 @@ def history(desk: Desk, thing: Thing, as_of: Moment = None, tz: Zone = "UTC", ax
         {"thing": desk.thing(thing), "as_of": facts.as_of.as_dict(), "facts": [fact.as_dict() for fact in facts]},
         stack(
             heading(f"{len(facts)} facts", str(desk.thing(thing))),
-            table(["#", "when", "what", "in words", "by"], rows, zone, wraps="in words", short="by"),
+            table(["#", "when", "what", "in words", "by"], rows, zone, wraps=["in words"], short="by"),
         ),
         moment(facts.as_of, zone),
     )

@@ -1,6 +1,6 @@
 """How answers look: one kind of table, one kind of heading, one footer that says which moment is told."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from typing import Any
@@ -16,6 +16,8 @@ from crm_core.kernel.money import Money
 from crm_core.reading import AsOf
 
 _SHORT = 24
+_NARROW = 12
+_ENDLESS = 10_000
 
 
 def heading(text: str, aside: str = "") -> Text:
@@ -24,24 +26,59 @@ def heading(text: str, aside: str = "") -> Text:
 
 
 def table(
-    columns: Iterable[str], rows: Iterable[Sequence[Any]], zone: tzinfo = UTC, *, wraps: str = "", short: str = ""
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    zone: tzinfo = UTC,
+    *,
+    wraps: Collection[str] = (),
+    short: str | None = None,
 ) -> Table:
     """A table of plain values; amounts and whole numbers to the right.
 
-    `wraps` names the column that is broken into lines where the terminal is narrow, `short` one that is
+    `wraps` names the columns that are broken into lines where the terminal is narrow, `short` one that is
     cut to 24 characters; the others are kept whole.
     """
-    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold", padding=(0, 1, 0, 0))
+    made.show_header = any(columns)
     cells = [list(row) for row in rows]
     for number, name in enumerate(columns):
-        right = any(_is_number(row[number]) for row in cells)
         made.add_column(
-            Text(name), justify="right" if right else "left", no_wrap=name != wraps, overflow="fold" if name == wraps else "ellipsis",
+            Text(name),
+            justify="right" if any(_is_number(row[number]) for row in cells) else "left",
+            no_wrap=name not in wraps,
+            overflow="fold" if name in wraps else "ellipsis",
+            min_width=_NARROW if name in wraps else None,
             max_width=_SHORT if name == short else None,
-        )  # fmt: skip
+        )
     for row in cells:
         made.add_row(*(one if isinstance(one, Text) else Text(readable(one, zone)) for one in row))
     return made
+
+
+@dataclass(frozen=True, slots=True)
+class Sparing:
+    """A table that leaves out columns where the terminal is narrow: those in `spare`, in that order."""
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Any]]
+    zone: tzinfo = UTC
+    wraps: Collection[str] = ()
+    short: str | None = None
+    spare: Sequence[str] = ()
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """As much as fits."""
+        for left_out in range(len(self.spare) + 1):
+            made = self._without(self.spare[:left_out])
+            if left_out == len(self.spare) or _least(console, options, made) <= options.max_width:
+                yield made
+                return
+
+    def _without(self, left_out: Sequence[str]) -> Table:
+        kept = [number for number, name in enumerate(self.columns) if name not in left_out]
+        names = [self.columns[number] for number in kept]
+        rows = [[row[number] for number in kept] for row in self.rows]
+        return table(names, rows, self.zone, wraps=self.wraps, short=self.short)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,19 +92,33 @@ class Records:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Whichever fits."""
         across = table(self.columns, self.rows, self.zone)
-        if Measurement.get(console, options.update(width=10_000), across).maximum <= options.max_width:
+        if Measurement.get(console, options.update(width=_ENDLESS), across).maximum <= options.max_width:
             yield across
             return
         for number, row in enumerate(self.rows, 1):
-            down = table(["", f"row {number}"], [(name, str(readable(value, self.zone))) for name, value in zip(self.columns, row, strict=True)])
+            if number > 1:
+                yield Text()
+            down = table(
+                ["", f"row {number}"],
+                [(name, str(readable(value, self.zone))) for name, value in zip(self.columns, row, strict=True)],
+            )
             yield down
-            yield Text()
 
 
 def moment(as_of: AsOf, zone: tzinfo = UTC) -> Text:
     """The footer: which moment the answer speaks of."""
     when = "the beginning" if as_of.instant is None else as_of.instant.astimezone(zone).isoformat(timespec="seconds")
     return Text(f"as of {when} · position {as_of.position} · {as_of.axis} time", style="dim")
+
+
+def words(lines: Iterable[tuple[str, str]]) -> Table:
+    """What to type, and beside it what that is good for."""
+    made = Table.grid(padding=(0, 3, 0, 0))
+    made.add_column(no_wrap=True, overflow="ellipsis")
+    made.add_column(style="dim")
+    for typed, why in lines:
+        made.add_row(Text(typed), Text(why))
+    return made
 
 
 def note(text: str, style: str = "") -> Text:
@@ -85,3 +136,7 @@ def stack(*parts: RenderableType) -> Group:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, Money) or (isinstance(value, int | float) and not isinstance(value, bool))
+
+
+def _least(console: Console, options: ConsoleOptions, made: Table) -> int:
+    return Measurement.get(console, options.update(width=_ENDLESS), made).minimum

@@ -22,7 +22,7 @@ def zone_of(name: str) -> tzinfo:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise Invalid("tz", [("tz", "must be a time zone such as UTC or Europe/Berlin")]) from None
+        raise Invalid("command line", [("tz", "must be a time zone such as UTC or Europe/Berlin")]) from None
 
 
 def moment_of(text: str, zone: tzinfo, now: datetime) -> datetime | int:
@@ -42,7 +42,7 @@ def moment_of(text: str, zone: tzinfo, now: datetime) -> datetime | int:
             return _end_of(date.fromisoformat(text), zone, now)
         instant = datetime.fromisoformat(text)
     except (ValueError, OverflowError):
-        raise Invalid("as_of", [("as_of", _RULE)]) from None
+        raise Invalid("command line", [("as_of", _RULE)]) from None
     return instant if instant.tzinfo is not None else instant.replace(tzinfo=zone)
 
 

@@ -1,19 +1,20 @@
 """`crm policies`: what is automated, and switching it on and off, by name of who does."""
 
-from enum import Enum
-from typing import Annotated, Any, Optional
+from enum import StrEnum
+from typing import Annotated, Any
 
 import typer
 
 from crm_core.cli.desk import Answer, Desk
 from crm_core.cli.failures import BadUsage
 from crm_core.cli.look import heading, note, stack, table
+from crm_core.cli.plain import person
 from crm_core.commands import SwitchOffPolicy, SwitchOnPolicy
 from crm_core.kernel.errors import NotFound
 from crm_core.kernel.recorded import Recorded
 
 
-class Turn(str, Enum):
+class Turn(StrEnum):
     """What to do with the switch."""
 
     LIST = "list"
@@ -22,11 +23,15 @@ class Turn(str, Enum):
 
 
 Action = Annotated[Turn, typer.Argument(help="list them, or turn one on or off.")]
-Name = Annotated[Optional[str], typer.Argument(metavar="NAME", help="Which policy.", show_default=False)]  # noqa: UP045
-By = Annotated[Optional[str], typer.Option("--by", metavar="WHO", help="Who turns it: a login; recorded.", show_default=False)]  # noqa: UP045
+Name = Annotated[str | None, typer.Argument(metavar="NAME", help="Which policy.", show_default=False)]
+By = Annotated[
+    str | None, typer.Option("--by", metavar="WHO", help="Who turns it: a login; recorded.", show_default=False)
+]
 After = Annotated[
-    Optional[int],  # noqa: UP045 - older typers know only this spelling
-    typer.Option("--after", metavar="POSITION", help="Answer facts behind this position; else from now on.", show_default=False),
+    int | None,
+    typer.Option(
+        "--after", metavar="POSITION", help="Answer facts behind this position; else from now on.", show_default=False
+    ),
 ]
 
 
@@ -48,9 +53,12 @@ def policies(desk: Desk, action: Action = Turn.LIST, name: Name = None, by: By =
 def _list(desk: Desk) -> Answer:
     turns = _turns(desk)
     found = [_policy(one, turns) for one in desk.crm.policies]
-    rows = [(one["name"], "on" if one["on"] else "off", one["since"], one["by"], one["meaning"]) for one in found]
+    rows = [
+        (one["name"], "on" if one["on"] else "off", one["since"], person(one["by"] or ""), one["meaning"])
+        for one in found
+    ]
     columns = ["policy", "is", "since", "by", "what it does"]
-    return Answer({"policies": found}, stack(heading("policies"), table(columns, rows, wraps="what it does")))
+    return Answer({"policies": found}, stack(heading("policies"), table(columns, rows, wraps=["what it does"])))
 
 
 def _turns(desk: Desk) -> dict[str, Recorded]:

@@ -24,11 +24,19 @@ Version = Annotated[bool, typer.Option("--version", help="Say which version this
 class Program(typer.core.TyperGroup):
     """Tells wrong usage as every other error is told."""
 
-    def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any) -> Any:
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        windows_expand_args: bool = True,
+        **extra: Any,
+    ) -> Any:
         """Run, and leave with the exit code."""
         arguments = list(sys.argv[1:] if args is None else args)
         try:
-            code = super().main(arguments, prog_name, **{**extra, "standalone_mode": False})
+            code = super().main(arguments, prog_name, complete_var, False, windows_expand_args, **extra)
         except Exception as error:
             if not hasattr(error, "format_message"):
                 raise

@@ -23,7 +23,9 @@ def status(desk: Desk) -> Answer:
     followers = [(one.kind, one.name, _place(one), one.lag, "on" if one.on else "off") for one in found.followers]
     return Answer(
         found,
-        stack(heading("status"), table(["", ""], facts), table(["kind", "name", "position", "behind by", "is"], followers)),
+        stack(
+            heading("status"), table(["", ""], facts), table(["kind", "name", "position", "behind by", "is"], followers)
+        ),
     )
 
 

@@ -54,7 +54,9 @@ def automation(crm: CRM, cast: Cast) -> list[dict[str, Any]]:
 
 
 def _cause(fact: Recorded | None) -> dict[str, Any] | None:
-    return None if fact is None else {"position": fact.position, "type": fact.type, "says": str(fact), "by": str(fact.by)}
+    return (
+        None if fact is None else {"position": fact.position, "type": fact.type, "says": str(fact), "by": str(fact.by)}
+    )
 
 
 def _deal(facts: Iterable[Recorded]) -> dict[str, Any]:
@@ -62,7 +64,14 @@ def _deal(facts: Iterable[Recorded]) -> dict[str, Any]:
     for fact in facts:
         match fact.event:
             case DealOpened() as event:
-                deal |= {"id": event.deal_id, "title": event.title, "status": "open", "stage": event.stage, "owner": event.owner, "amount": event.amount}
+                deal |= {
+                    "id": event.deal_id,
+                    "title": event.title,
+                    "status": "open",
+                    "stage": event.stage,
+                    "owner": event.owner,
+                    "amount": event.amount,
+                }
             case DealStageChanged(to_stage=stage):
                 deal["stage"] = stage
             case DealRevalued(amount=amount):
@@ -97,7 +106,14 @@ def _ticket(facts: Iterable[Recorded]) -> dict[str, Any]:
     for fact in facts:
         match fact.event:
             case TicketOpened() as event:
-                ticket |= {"id": event.ticket_id, "subject": event.subject, "status": "new", "replies": 0, "reopened": 0, "solutions": 0}
+                ticket |= {
+                    "id": event.ticket_id,
+                    "subject": event.subject,
+                    "status": "new",
+                    "replies": 0,
+                    "reopened": 0,
+                    "solutions": 0,
+                }
             case TicketReplied():
                 ticket["replies"] += 1
             case TicketReopened():

@@ -7,7 +7,7 @@ import sys
 import traceback
 from collections.abc import Callable
 from types import ModuleType
-from typing import Annotated, Any, Optional, get_type_hints
+from typing import Annotated, Any, get_type_hints
 
 import typer
 
@@ -15,7 +15,9 @@ from crm_core.cli.desk import Answer, Ask, Desk
 from crm_core.cli.failures import DEFECT, INTERRUPTED, BadUsage, code_of
 from crm_core.kernel.errors import CRMError
 
-Url = Annotated[Optional[str], typer.Option("--url", metavar="URL", help="Which database; or set CRM_URL.", show_default=False)]  # noqa: UP045 - older typers know only this spelling
+Url = Annotated[
+    str | None, typer.Option("--url", metavar="URL", help="Which database; or set CRM_URL.", show_default=False)
+]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout; errors as JSON on stderr.")]
 
 
@@ -67,8 +69,7 @@ class Verbs:
 
         hints = get_type_hints(function, include_extras=True)
         own = [
-            one.replace(annotation=hints[one.name])
-            for one in list(inspect.signature(function).parameters.values())[1:]
+            one.replace(annotation=hints[one.name]) for one in list(inspect.signature(function).parameters.values())[1:]
         ]
         keyword = inspect.Parameter.KEYWORD_ONLY
         parameters = [

@@ -3,7 +3,7 @@
 from rich.text import Text
 
 from crm_core.cli.desk import Answer, Desk
-from crm_core.cli.failures import CHECK_FAILED, DONE
+from crm_core.cli.failures import CHECK_FAILED
 from crm_core.cli.look import stack
 
 
@@ -17,8 +17,12 @@ def verify(desk: Desk) -> Answer:
         "position": verdict.position, "what": verdict.what,
     }  # fmt: skip
     if verdict.intact:
-        shown = stack(Text(f"intact: {verdict.events:,} events", style="green"), Text(f"chain {verdict.chain}", style="dim"))
-        return Answer(document, shown, DONE)
+        shown = stack(
+            Text(f"intact: {verdict.events:,} events", style="green"), Text(f"chain {verdict.chain}", style="dim")
+        )
+        return Answer(document, shown)
     altered = Text(f"altered: position {verdict.position}: {verdict.what}", style="bold red")
-    before = Text(f"{verdict.events:,} events before it are as they were written, up to chain {verdict.chain}", style="dim")
-    return Answer(document, stack(altered, before), CHECK_FAILED)
+    before = Text(
+        f"{verdict.events:,} events before it are as they were written, up to chain {verdict.chain}", style="dim"
+    )
+    return Answer(document, stack(altered, before), code=CHECK_FAILED)

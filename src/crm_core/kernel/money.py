@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from pydantic_core import PydanticCustomError, core_schema
@@ -20,6 +22,10 @@ _OTHER_DIGITS = {
     **dict.fromkeys("CLF UYW".split(), 4),
 }
 _LARGEST_MINOR = 2**63 - 1
+_ISO_4217 = re.compile("[A-Z]{3}")
+_FIELDS = ("amount", "currency")
+_EXACT = (str, int, Decimal)
+_set = object.__setattr__
 
 
 class MoneyError(ValueError):
@@ -42,8 +48,8 @@ class Money:
     currency: str
 
     def __init__(self, amount: str | int | Decimal, currency: str) -> None:
-        object.__setattr__(self, "currency", _currency(currency))
-        object.__setattr__(self, "amount", _amount(amount, self.currency))
+        _set(self, "amount", _amount(amount, currency))
+        _set(self, "currency", currency)
 
     @classmethod
     def of_minor(cls, minor: int, currency: str) -> Money:
@@ -111,45 +117,52 @@ def total(amounts: Iterable[Money]) -> dict[str, Money]:
     return sums
 
 
-def _currency(currency: object) -> str:
-    if (
-        not isinstance(currency, str)
-        or len(currency) != 3
-        or not (currency.isascii() and currency.isalpha() and currency.isupper())
-    ):
+@lru_cache(maxsize=1024)
+def _bounds(currency: object) -> tuple[Decimal, Decimal]:
+    """The smallest amount of a currency, and the largest that fits 64 bits of minor units."""
+    if not (isinstance(currency, str) and _ISO_4217.fullmatch(currency)):
         msg = "the currency must be three capital letters (ISO 4217)"
         raise MoneyError(msg)
-    return currency
+    digits = minor_digits(currency)
+    return Decimal(1).scaleb(-digits), Decimal(_LARGEST_MINOR).scaleb(-digits)
 
 
 def _amount(amount: object, currency: str) -> Decimal:
-    if isinstance(amount, bool) or not isinstance(amount, (str, int, Decimal)):
+    if amount.__class__ not in _EXACT:
         msg = "the amount must be a decimal string, an int or a Decimal, never a float"
         raise MoneyError(msg)
+    unit, largest = _bounds(currency)
     try:
-        exact = Decimal(amount)
+        exact = Decimal(amount)  # type: ignore[arg-type]
+        rounded = exact.quantize(unit)
     except InvalidOperation:
-        exact = Decimal("NaN")
-    if not exact.is_finite():
-        msg = "the amount must be a finite decimal number"
-        raise MoneyError(msg)
-    digits = minor_digits(currency)
-    if exact.adjusted() > 18 or abs(exact).scaleb(digits) > _LARGEST_MINOR:  # noqa: PLR2004 - digits of 2**63
-        msg = "the amount must fit 64 bits of minor units"
-        raise MoneyError(msg)
-    rounded = exact.quantize(Decimal(1).scaleb(-digits))
-    if rounded != exact:
-        msg = f"{currency} has {digits} decimals, the amount has more"
-        raise MoneyError(msg)
-    return rounded or abs(rounded)
+        raise MoneyError(_what_is_wrong(amount)) from None
+    if rounded == exact and -largest <= rounded <= largest:
+        return rounded or abs(rounded)
+    msg = (
+        _what_is_wrong(amount)
+        if rounded == exact or not exact.is_finite()
+        else f"{currency} has fewer decimals than the amount"
+    )
+    raise MoneyError(msg)
+
+
+def _what_is_wrong(amount: object) -> str:
+    try:
+        finite = Decimal(amount).is_finite()  # type: ignore[arg-type]
+    except InvalidOperation:
+        finite = False
+    return "the amount must fit 64 bits of minor units" if finite else "the amount must be a finite decimal number"
 
 
 def _validate(value: object) -> Money:
     if isinstance(value, Money):
         return value
-    if isinstance(value, dict) and value.keys() == {"amount", "currency"}:
+    if isinstance(value, dict) and len(value) == len(_FIELDS):
         try:
             return Money(value["amount"], value["currency"])
+        except KeyError:
+            pass
         except MoneyError as error:
             raise PydanticCustomError("money", "{reason}", {"reason": str(error)}) from None
     raise PydanticCustomError("money", "must be Money, or an object with amount and currency")

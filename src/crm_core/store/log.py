@@ -93,6 +93,7 @@ class EventLog(ApplicationRecorder):
             UniqueViolation: a stream or a command id was taken meanwhile (when the rows are written).
         """
         head = _head(transaction.lock_log(_HEAD))
+        transaction.appended = True
         self._check_unmoved(transaction, entries)
         position, chain = head.position, head.chain
         recorded = max(stamp(self.clock.now()), head.recorded_at)

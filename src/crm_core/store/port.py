@@ -45,9 +45,13 @@ class Dialect:
 
 
 class Transaction(ABC):
-    """One open transaction. Statements are common SQL with `?` for parameters."""
+    """One open transaction. Statements are common SQL with `?` for parameters.
+
+    `appended`: whether the log was appended to; what is read after that may still be rolled back.
+    """
 
     dialect: Dialect
+    appended: bool = False
 
     @abstractmethod
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> Rows:

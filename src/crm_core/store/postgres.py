@@ -178,12 +178,20 @@ class PostgresDatabase(Database):
     def _give_back(self, connection: psycopg.Connection[Any]) -> None:
         if connection.closed or connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
             connection.close()
+            self._forget_idle()
             return
         with self._guard:
             if not self.closed:
                 self._idle.append(connection)
                 return
         connection.close()
+
+    def _forget_idle(self) -> None:
+        """One connection broke, so the others may have: a restarted server knows none of them."""
+        with self._guard:
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
 
     @contextmanager
     def _session(self) -> Iterator[psycopg.Connection[Any]]:

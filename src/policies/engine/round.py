@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
-from crm_core.following import Work
+from crm_core.following import Request, Work
 from crm_core.kernel.errors import CommandIdReused, CRMError, Denied, Invalid, NotFound, Refused
 from crm_core.kernel.ids import derived
 from crm_core.kernel.recorded import Actor, Recorded
 from crm_core.kernel.time import stamp
-from crm_core.following import Request
 from policies.engine import rows
 from policies.engine.behaviour import Answer, Behaviour
 from policies.engine.rows import Alarm

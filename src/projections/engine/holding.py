@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from uuid import UUID
 
@@ -10,6 +9,7 @@ from crm_core.events import PersonForgotten
 from crm_core.kernel.errors import CRMError, FollowerHalted
 from crm_core.kernel.personal import ERASED
 from crm_core.kernel.recorded import Recorded
+from projections.engine.rows import replace
 
 if TYPE_CHECKING:
     from projections.engine.projection import Projection

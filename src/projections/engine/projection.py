@@ -152,7 +152,10 @@ class Projection(Generic[Row]):
                 table.beside().scrub(transaction, held.forgotten)
             table.store(transaction, rows.values())
         else:
-            table.store(transaction, [row for key, row in rows.items() if row != stored.get(key)])
+            table.store(
+                transaction, [rows[key] for key, before in stored.items() if key in rows and rows[key] != before]
+            )
+            table.insert(transaction, [row for key, row in rows.items() if key not in stored])
         table.delete(transaction, [key for key in stored if key not in rows])
 
     def reset(self, transaction: Transaction) -> None:

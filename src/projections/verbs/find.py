@@ -3,11 +3,12 @@
 from typing import Annotated
 
 import typer
+from rich.text import Text as Whole
 
+from crm_core import AsOf
 from crm_core.cli.desk import Answer, Desk
 from crm_core.cli.look import heading, moment, stack, table
 from crm_core.kernel.errors import Invalid
-from crm_core.reading import AsOf
 from projections.directory import DirectoryRow, directory
 from projections.directory import find as look_up
 from projections.verbs.rows import PATIENCE_S
@@ -25,14 +26,14 @@ def find(desk: Desk, text: Text, limit: Limit = 20) -> Answer:
         lambda transaction: look_up(transaction, text, limit)
     )
     rows = rows or _by_prefix(desk, text, at, limit)
-    shown = [(str(row.id), row.kind, row.name, row.email) for row in rows]
+    shown = [(Whole(str(row.id)), row.kind, row.name, row.email) for row in rows]
     return Answer(
         {"as_of": at.as_dict(), "rows": [directory.table.plain(row) for row in rows]},
         stack(
             heading(f"{len(rows)} found", text),
-            table(["id", "kind", "name", "e-mail"], shown, wraps="name"),
-            moment(at),
+            table(["id", "kind", "name", "e-mail"], shown, wraps=["name"]),
         ),
+        moment(at),
     )
 
 

@@ -1,12 +1,14 @@
 """`crm retention`: of the customers who came in a month, how many bought again."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import date
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any
 from uuid import UUID
 
 import typer
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
 from crm_core.cli.desk import Answer, Desk
@@ -21,55 +23,81 @@ from projections.retention import retention as view
 from projections.verbs.rows import rows_of
 
 Month = Annotated[
-    Optional[str],  # noqa: UP045 - older typers know only this spelling
+    str | None,
     typer.Option(
         metavar="YYYY-MM",
         help="Only customers whose first purchase was in or after (or up to) that month.",
         show_default=False,
     ),
 ]
-Months = Annotated[int, typer.Option(min=1, help="How many months to show beside each other.")]
+Months = Annotated[int, typer.Option(min=1, help="At most so many months beside each other.")]
 _SHADES = ((50, "bold green"), (15, "green"), (8, "yellow"), (0, "red"))
+_LEFT, _EACH = 21, 4
+"""Columns that month and newcomers take, and a month of returning customers."""
 
 
 def retention(
     desk: Desk,
     since: Month = None,
     until: Month = None,
-    months: Months = 12,
+    months: Months = 18,
     as_of: Moment = None,
     tz: Zone = "UTC",
     axis: Axis = "recorded",
 ) -> Answer:
     """Customers by month of their first purchase, and which share of them bought in each month after."""
+    first, last = _month("since", since), _month("until", until)
     at = desk.moment(as_of, tz, axis)
-    rows = _came_between(
-        rows_of(desk, view, at, past=as_of is not None), _month("since", since), _month("until", until)
-    )
-    cohorts = monthly(rows)
-    days = [row.day for row in rows]
-    begins = min(days).replace(day=1) if days else None
-    weeks = (max(days) - begins).days // 7 + 1 if begins else 0
-    repeats = weekly_cumulative_repeat(rows, begins, weeks) if begins else []
-    customers, spent = sum(one.customers for one in cohorts), total(row.spent for row in rows)
-    aside = f"{customers:,} customers · {sum(row.purchases for row in rows):,} purchases · {' + '.join(map(str, spent.values())) or 'nothing spent'}"
+    rows = _came_between(rows_of(desk, view, at, past=as_of is not None), first, last)
+    numbers, cohorts = _numbers(rows), monthly(rows)
+    spent = " + ".join(map(str, numbers["spent"])) or "nothing spent"
     return Answer(
         {
             "as_of": at.as_dict(),
-            "customers": customers,
-            "purchases": sum(row.purchases for row in rows),
-            "spent": list(spent.values()),
+            **numbers,
             "cohorts": [{"month": one.month, "customers": one.customers, "active": one.active} for one in cohorts],
-            "weeks_begin": begins,
-            "weekly_cumulative_repeat": repeats,
         },
         stack(
-            heading("retention", aside),
-            _table(cohorts, months),
+            heading("retention", f"{numbers['customers']:,} customers · {numbers['purchases']:,} purchases · {spent}"),
+            Cohorts(cohorts, months),
             Text("% of each month's new customers who bought, by months since", style="dim"),
         ),
         moment(at, zone_of(tz)),
     )
+
+
+def _numbers(rows: Sequence[PurchaseDay]) -> dict[str, Any]:
+    """What is counted over all of them; weeks begin with the first month in which anybody bought."""
+    days = [row.day for row in rows]
+    begins = min(days).replace(day=1) if days else None
+    weeks = (max(days) - begins).days // 7 + 1 if begins else 0
+    return {
+        "customers": len({row.contact_id for row in rows}),
+        "purchases": sum(row.purchases for row in rows),
+        "spent": list(total(row.spent for row in rows).values()),
+        "weeks_begin": begins,
+        "weekly_cumulative_repeat": weekly_cumulative_repeat(rows, begins, weeks) if begins else [],
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Cohorts:
+    """A row for each month of first purchases, and as many months after as the terminal has room for."""
+
+    cohorts: Sequence[Cohort]
+    months: int
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """The table."""
+        longest = max((len(one.active) for one in self.cohorts), default=0)
+        wide = min(self.months, longest, max(1, (options.max_width - _LEFT) // _EACH + 1))
+        rows = [
+            (one.month, f"{one.customers:,}", *(_share(one, month) for month in range(wide))) for one in self.cohorts
+        ]
+        made = table(["month", "new", *map(str, range(wide))], rows)
+        for column in made.columns[1:]:
+            column.justify = "right"
+        yield made
 
 
 def _came_between(rows: Iterable[PurchaseDay], since: date | None, until: date | None) -> list[PurchaseDay]:
@@ -89,16 +117,7 @@ def _month(name: str, text: str | None) -> date | None:
     try:
         return None if text is None else date.fromisoformat(f"{text}-01")
     except ValueError:
-        raise Invalid(name, [(name, "must be a month such as 1997-01")]) from None
-
-
-def _table(cohorts: list[Cohort], months: int) -> Any:
-    wide = min(months, max((len(one.active) for one in cohorts), default=0))
-    rows = [(one.month, f"{one.customers:,}", *(_share(one, month) for month in range(wide))) for one in cohorts]
-    made = table(["month", "new", *map(str, range(wide))], rows)
-    for column in made.columns[1:]:
-        column.justify = "right"
-    return made
+        raise Invalid("command line", [(name, "must be a month such as 1997-01")]) from None
 
 
 def _share(cohort: Cohort, month: int) -> Text:

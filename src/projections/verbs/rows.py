@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 from uuid import UUID
 
+from crm_core import AsOf
 from crm_core.cli.desk import Desk
 from crm_core.kernel.errors import Invalid, NotFound
 from crm_core.kernel.personal import Erased
-from crm_core.reading import AsOf
 from projections.directory import directory
 from projections.engine.projection import Projection
 

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any
 
 import typer
 
@@ -16,7 +16,7 @@ from projections.verbs.rows import rows_of, view_named
 
 Name = Annotated[str, typer.Argument(metavar="VIEW", help="Which view.")]
 Where = Annotated[
-    Optional[list[str]],  # noqa: UP045 - older typers know only this spelling
+    list[str] | None,
     typer.Option(
         "--where",
         metavar="FIELD=VALUE",
@@ -24,7 +24,7 @@ Where = Annotated[
         show_default=False,
     ),
 ]
-Limit = Annotated[Optional[int], typer.Option(min=1, help="At most so many.", show_default=False)]  # noqa: UP045
+Limit = Annotated[int | None, typer.Option(min=1, help="At most so many.", show_default=False)]
 Csv = Annotated[bool, typer.Option("--csv", help="As CSV, columns named as in SQL.")]
 
 
@@ -43,7 +43,7 @@ def show(
     shown = Records(names, [[getattr(row, name) for name in names] for row in rows], zone_of(tz))
     return Answer(
         {"view": view, "as_of": at.as_dict(), "rows": plain},
-        stack(heading(view, f"{len(rows)} rows"), shown),
+        stack(heading(view, f"{len(rows)} {'row' if len(rows) == 1 else 'rows'}"), shown),
         moment(at, zone_of(tz)),
     )
 

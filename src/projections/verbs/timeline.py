@@ -33,7 +33,8 @@ def timeline(desk: Desk, thing: Thing, as_of: Moment = None, tz: Zone = "UTC", a
     if not found:
         raise NotFound(f"nothing happened with {meant}")
     rows = sorted(found.values(), key=lambda row: (row.at, row.position))
-    name = names_of(desk, same, at, past=past).get(meant)
+    names = names_of(desk, same, at, past=past)
+    name = next((names[one] for one in same if one in names), None)
     shown = [(row.at, row.type.partition(".")[0], tidy(str(row.says)), person(row.done_by)) for row in rows]
     return Answer(
         {
@@ -45,7 +46,7 @@ def timeline(desk: Desk, thing: Thing, as_of: Moment = None, tz: Zone = "UTC", a
         },
         stack(
             heading("timeline", f"{readable(name)} {readable(meant)}".strip()),
-            table(["when", "on", "what", "by"], shown, zone, wraps="what", short="by"),
+            table(["when", "on", "what", "by"], shown, zone, wraps=["what"], short="by"),
         ),
         moment(at, zone),
     )
