@@ -130,23 +130,27 @@ class Session:
             else:
                 state = None
             regards = self._regards(entry, event, stream, state)
-            links = tuple([str(ref.id) for ref in regards])
+            texts = [str(ref.id) for ref in regards]
             subjects = _subjects(entry, event, stream, regards) if entry.personal else _NOBODY
             event_id, stream_text = derived(context.command_id, number), str(stream)
+            about = [(ref.kind, text) for ref, text in zip(regards, texts, strict=True)]
+            subject = next(iter(subjects.values())) if subjects else None
             opened = header_open(
-                shared, event_id, entry.name, entry.version, stream_text, version,
-                [(ref.kind, link) for ref, link in zip(regards, links, strict=True)], next(iter(subjects.values()), None), definitions,
-            )  # fmt: skip
+                shared, event_id, entry.name, entry.version, stream_text, version, about, subject, definitions
+            )
+            links = tuple(texts)
             drafts.append(Drafted(stream, version, stream_text, entry, event, event_id, at, opened, subjects, links))
         return drafts
 
     def _regards(self, entry: EventType, event: Event, stream: UUID, state: Any) -> list[Ref]:
         found: list[Ref] = []
+        seen = {stream.int}
         for source, names in ((event, entry.refers), (state, _state_refers(state.__class__))):
             for name, kind in names.items():
                 value = getattr(source, name)
                 for one in value if value.__class__ is tuple else (value,):
-                    if one is not None and one != stream and not any(one == ref.id for ref in found):
+                    if one is not None and one.int not in seen:
+                        seen.add(one.int)
                         found.append(Ref(kind, one))
         if entry.name in self._in_force.types:
             found.append(DEFINITIONS)

@@ -1,5 +1,6 @@
 """The one door for writing: a command is decided, stamped and appended, or refused, and never twice."""
 
+import os
 import random
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -24,7 +25,7 @@ from crm_core.kernel.errors import (
     TooManyConflicts,
     UnknownCommand,
 )
-from crm_core.kernel.ids import random_id
+from crm_core.kernel.ids import made_id
 from crm_core.kernel.messages import Command
 from crm_core.kernel.recorded import Actor, Context, Receipt
 from crm_core.kernel.time import Clock, stamp, to_utc
@@ -39,6 +40,11 @@ _CHUNK_ATTEMPTS = 4
 """How often many commands are decided anew together, before each is on its own."""
 _RECONNECTS = 8
 """How many lost connections one call gets over, before the caller is told."""
+
+
+def random_id() -> UUID:
+    """A fresh random id (RFC 4122, version 4)."""
+    return made_id(int.from_bytes(os.urandom(16), "big"), 4)
 
 
 class Request(NamedTuple):
@@ -106,8 +112,11 @@ class Writer:
         session = Session(self.store, self.in_force, self.name)
         entry = session.draft(prepared)
         session.flush_keys()
-        with self.store.database.appending() as transaction:
-            [receipt] = self.store.log.append(transaction, [entry])
+        receipt = self.store.log.append_at_once(entry)
+        if receipt is None:
+            with self.store.database.appending() as transaction:
+                [receipt] = self.store.log.append(transaction, [entry])
+            self.store.log.committed(transaction)
         self.appended(receipt.position)
         return receipt
 

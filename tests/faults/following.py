@@ -1,7 +1,7 @@
 """Views and policies moved on by workers that are killed; what is wrong with them afterwards."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -51,18 +51,20 @@ def views_under_kills(url: str, folder: Path, *, kills: int, plant: Plant = soun
     killed = kill_in_a_loop(follow, board, folder, kills=kills, seed=2, when_idle=lambda: fork(more, folder).join())
     with CRM.open(url, follow=VIEWS) as crm:
         head = crm.settle()
-        wrong = [f"{view.name} is not what the history says" for view in VIEWS if _rows(crm, view) != _rows(crm, view, head)]
-        live = [_rows(crm, view) for view in VIEWS]
+        live, replayed = views_of(crm, VIEWS), views_of(crm, VIEWS, head)
         for view in VIEWS:
             crm.rebuild(view)
-        wrong += [f"{view.name} is not what a rebuild gives" for view, rows in zip(VIEWS, live, strict=True) if _rows(crm, view) != rows]
+        wrong = [f"{view.name} is not what the history says" for view, *rows in zip(VIEWS, live, replayed, strict=True) if rows[0] != rows[1]]
+        rebuilt = views_of(crm, VIEWS)
+        wrong += [f"{view.name} is not what a rebuild gives" for view, *rows in zip(VIEWS, live, rebuilt, strict=True) if rows[0] != rows[1]]
         if not crm.verify().intact:
             wrong.append(str(crm.verify()))
     return killed, wrong, sum(map(len, live))
 
 
-def _rows(crm: CRM, view: Any, as_of: int | None = None) -> list[Any]:
-    return sorted(crm.view(view, as_of=as_of).rows, key=view.table.key_of)
+def views_of(crm: CRM, views: Iterable[Any], as_of: int | None = None) -> list[list[Any]]:
+    """The rows of each view, as they are kept or (as of a position) as the history gives them."""
+    return [sorted(crm.view(view, as_of=as_of).rows, key=view.table.key_of) for view in views]
 
 
 def policies_under_kills(url: str, folder: Path, *, kills: int, plant: Plant = sound) -> tuple[Kills, list[str], int]:

@@ -65,7 +65,7 @@ class Verbs:
         def command(context: typer.Context, url: str | None = None, as_json: bool = False, **values: Any) -> None:
             given = context.obj or Desk()
             desk = Desk(url or given.url, as_json or given.as_json, self.named)
-            raise typer.Exit(_carried_out(desk, lambda: function(desk, **values)))
+            raise typer.Exit(carry_out(desk, lambda: function(desk, **values)))
 
         hints = get_type_hints(function, include_extras=True)
         own = [
@@ -85,7 +85,7 @@ class Verbs:
         return command
 
 
-def _carried_out(desk: Desk, verb: Callable[[], Answer]) -> int:
+def carry_out(desk: Desk, verb: Callable[[], Answer]) -> int:
     """The exit code of a verb that has said its answer, or its error."""
     try:
         answer = verb()

@@ -1,7 +1,6 @@
 """Who and what a fact is about: opaque random ids, never made from a personal value."""
 
 from hashlib import sha1
-from os import urandom
 from typing import Any, NewType, TypeAlias
 from uuid import UUID, SafeUUID
 
@@ -35,24 +34,21 @@ def new() -> Any:
 
 
 def derived(source: UUID, *parts: object) -> UUID:
-    """An id that follows from another: the same parts give the same id, on every machine and retry (RFC 4122, version 5)."""
-    digest = sha1(source.bytes + "/".join([str(part) for part in parts]).encode(), usedforsecurity=False).digest()
-    return _made(int.from_bytes(digest[:16], "big"), 5)
+    """An id that follows from another: the same parts give the same id, everywhere and always (RFC 4122, version 5)."""
+    name = str(parts[0]) if len(parts) == 1 else "/".join([str(part) for part in parts])
+    digest = sha1(source.int.to_bytes(16, "big") + name.encode()).digest()  # noqa: S324 - what the RFC says, no secret
+    return made_id(int.from_bytes(digest[:16], "big"), 5)
 
 
-def random_id() -> UUID:
-    """A fresh random id (RFC 4122, version 4)."""
-    return _made(int.from_bytes(urandom(16), "big"), 4)
-
-
-def _made(bits: int, version: int) -> UUID:
+def made_id(bits: int, version: int) -> UUID:
     """A UUID of these bits. The standard constructor checks its arguments for longer than all the rest takes."""
-    made = object.__new__(UUID)
-    object.__setattr__(made, "int", bits & _FREE | _VARIANT | version << 76)
-    object.__setattr__(made, "is_safe", SafeUUID.unknown)
+    made = _blank(UUID)
+    _set(made, "int", bits & _FREE | _VARIANT | version << 76)
+    _set(made, "is_safe", SafeUUID.unknown)
     return made
 
 
+_blank, _set = object.__new__, object.__setattr__
 _FREE = ~((0xF << 76) | (0x3 << 62))
 _VARIANT = 0x2 << 62
 

@@ -138,13 +138,12 @@ class EventMapper(Mapper[UUID]):
         Raises:
             UnknownEventType: this code does not know the type or version.
         """
-        row: Any = stored_event
-        if self._only is not None and row.topic not in self._only:
-            return Versioned(row.originator_version, None)
-        event = self.read(
-            row.topic, row.type_version, row.originator_id, row.originator_version, row.public, row.sealed
-        )
-        return Versioned(row.originator_version, event)
+        row = stored_event.__dict__
+        name, version = row["topic"], row["originator_version"]
+        if self._only is not None and name not in self._only:
+            return Versioned(version, None)
+        event = self.read(name, row["type_version"], row["originator_id"], version, row["public"], row["sealed"])
+        return Versioned(version, event)
 
     def read(
         self, type_name: str, type_version: int, stream: object, version: int, public: str, sealed: bytes

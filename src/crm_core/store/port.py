@@ -52,6 +52,8 @@ class Transaction(ABC):
 
     dialect: Dialect
     appended: bool = False
+    newest: Any = None
+    """The log's newest row as this transaction leaves it; None: not known, or others append beside us."""
 
     @abstractmethod
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> Rows:
@@ -102,6 +104,18 @@ class Database(ABC):
     @abstractmethod
     def appending(self) -> AbstractContextManager[Transaction]:
         """A transaction that appends to the log; durable when the block has ended, perhaps sharing an fsync."""
+
+    def append_at_once(
+        self, position: int, chain: bytes, *tables: tuple[str, Sequence[str], Sequence[Sequence[Any]]]
+    ) -> bool:
+        """Append in a single statement if this is still the newest row; False: it is not, and nothing was done.
+
+        Worth it where a transaction costs round trips; a database in this process says no.
+
+        Raises:
+            UniqueViolation: another row was quicker.
+        """
+        return False
 
     @abstractmethod
     def barrier(self) -> None:

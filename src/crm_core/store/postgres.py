@@ -18,6 +18,13 @@ DIALECT = Dialect(
     name="postgres", uuid="uuid", text="text", integer="bigint", boolean="boolean",
     instant="timestamptz", day="date", decimal="numeric", json="jsonb", blob="bytea",
 )  # fmt: skip
+_TYPES = {
+    **dict.fromkeys(("stream", "thing", "command_id"), "uuid"),
+    **dict.fromkeys(("position", "version"), "bigint"),
+    **dict.fromkeys(("type_version", "events"), "integer"),
+    **dict.fromkeys(("sealed", "chain", "fingerprint"), "bytea"),
+}
+"""The types of the log's columns that are not text."""
 _FEW = 20
 """Up to so many rows one statement is faster than COPY."""
 BARRIER = "SELECT pg_logical_emit_message(true, 'crm', '')"
@@ -128,6 +135,22 @@ def _insertion(tables: tuple[tuple[str, tuple[str, ...], int], ...]) -> str:
     *first, last = parts
     named = ", ".join(f"part{number} AS ({part})" for number, part in enumerate(first))
     return f"WITH {named} {last}" if first else last
+
+
+@lru_cache(maxsize=1024)
+def _guarded(tables: tuple[tuple[str, tuple[str, ...], int], ...]) -> str:
+    """The same under the log's lock, and only behind the newest row one believes in: its key then guards the rest."""
+    guard = (
+        "guard AS MATERIALIZED (SELECT pg_advisory_xact_lock(%s) FROM crm_events WHERE position = %s AND chain = %s)"
+    )
+    parts = []
+    for table, columns, count in tables:
+        values = ",".join(f"%s::{_TYPES.get(one, 'text')}" for one in columns)
+        rows = " UNION ALL ".join([f"SELECT {values} FROM guard"] * count)
+        parts.append(f"INSERT INTO {table} ({','.join(columns)}) {rows}")
+    *first, last = parts
+    named = "".join(f", part{number} AS ({part})" for number, part in enumerate(first))
+    return f"WITH {guard}{named} {last}"
 
 
 class PostgresDatabase(Database):
@@ -241,6 +264,17 @@ class PostgresDatabase(Database):
             connection.execute("COMMIT")
             if transaction.released_early:
                 connection.execute(BARRIER, prepare=True)
+
+    def append_at_once(
+        self, position: int, chain: bytes, *tables: tuple[str, Sequence[str], Sequence[Sequence[Any]]]
+    ) -> bool:
+        filled = [(table, tuple(columns), rows) for table, columns, rows in tables if rows]
+        if sum(len(rows) for _, _, rows in filled) > _FEW:
+            return False
+        statement = _guarded(tuple((table, columns, len(rows)) for table, columns, rows in filled))
+        values = [self.lock_key, position, chain, *(value for _, _, rows in filled for row in rows for value in row)]
+        with self._session() as connection:
+            return connection.execute(statement, values, prepare=True).rowcount > 0
 
     def barrier(self) -> None:
         with self._session() as connection:

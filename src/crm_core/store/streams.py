@@ -42,21 +42,22 @@ class Streams:
     def load_many(self, transaction: Transaction, streams: Sequence[UUID]) -> dict[UUID, Loaded]:
         """The states of many streams, read inside a transaction."""
         loaded = {stream: Loaded(self._fold.initial, 0) for stream in streams}
+        by_text = {str(stream): one for stream, one in loaded.items()}
         wanted = list(streams)
         for start in range(0, len(wanted), 10_000):
             part = wanted[start : start + 10_000]
             for row in self._log.streams(transaction, part, self._fold.types):
-                one = stored(row)
-                self._take(loaded[cast("UUID", one.originator_id)], self._mapper.to_domain_event(one))
+                self._take(by_text[str(row[3])], self._mapper.to_domain_event(stored(row)))
             for stream, version in self._log.versions(transaction, part).items():
                 loaded[stream].version = version
         return loaded
 
     def _project(self, _: None, events: Iterable[Versioned]) -> Loaded | None:
-        loaded = Loaded(self._fold.initial, 0)
-        for one in events:
-            self._take(loaded, one)
-        return loaded if loaded.version else None
+        state, version, evolve = self._fold.initial, 0, self._fold.evolve
+        for version, event in events:  # noqa: B007 - the last version is the stream's
+            if event is not None:
+                state = evolve(state, event)
+        return Loaded(state, version) if version else None
 
     def _take(self, loaded: Loaded, one: Versioned) -> None:
         if one.event is not None:

@@ -1,0 +1,1 @@
+"""The program `crm`: its verbs, its errors, its documentation."""

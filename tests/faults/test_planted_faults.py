@@ -1,0 +1,197 @@
+"""Each safeguard taken out in turn: the same scenarios, the same checks, and now they must find something wrong."""
+
+import fcntl
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import crm_core.store.postgres
+import crm_core.writing
+from crm_core import CRM, CRMError, Receipt, Request
+from crm_core.errors import DatabaseUnavailable
+from crm_core.following import Loader
+from crm_core.store.log import EventLog
+from crm_core.store.postgres import PostgresDatabase, PostgresTransaction
+from crm_core.store.sqlite import SqliteDatabase, SqliteTransaction
+from tests.faults.cutting import cut_commits
+from tests.faults.following import policies_under_kills, views_under_kills
+from tests.faults.stopping import stop_under_load
+from tests.faults.tailing import tail
+from tests.postgres_server import PostgresServer
+
+Figures = Callable[..., None]
+
+
+# -- no lock: what test_tailing.py would see ----------------------------------------------------------
+
+
+def no_lock() -> None:
+    """Appends no longer queue: the log's lock is not taken, and SQLite's transactions begin as readers."""
+
+    def lock_log(transaction: Any, then: str = "SELECT 1") -> Any:
+        return transaction.execute(then).fetchone()
+
+    @contextmanager
+    def deferred(database: Any) -> Iterator[SqliteTransaction]:
+        connection = database._connection()  # noqa: SLF001 - planted
+        try:
+            connection.execute("BEGIN")
+            yield SqliteTransaction(connection)
+            connection.execute("COMMIT")
+        except Exception:
+            connection.execute("ROLLBACK")
+            raise
+
+    PostgresTransaction.lock_log = lock_log  # type: ignore[method-assign]
+    SqliteDatabase.writing = SqliteDatabase.appending = deferred  # type: ignore[assignment,method-assign]
+
+
+def test_without_the_lock_writers_get_in_each_others_way(disk_url: str, tmp_path: Path, figures: Figures) -> None:
+    found = tail(disk_url, tmp_path, appends=800, plant=no_lock)
+    figures(fault="no lock", **found.figures)
+
+    assert found.wrong > 0
+
+
+@pytest.mark.postgres
+def test_positions_given_out_without_the_lock_make_readers_miss_events(postgres_url: str, tmp_path: Path, figures: Figures) -> None:
+    counter = tmp_path / "counter"
+    counter.write_text("0")
+
+    def sequence() -> None:
+        """Positions from a counter beside the transaction, as a `bigserial` gives them."""
+        append = EventLog.append
+        rows = [0]
+
+        def appending(log: EventLog, transaction: Any, entries: Any) -> list[Receipt]:
+            rows[0] = sum(len(entry.rows) for entry in entries)
+            return append(log, transaction, entries)
+
+        def lock_log(transaction: Any, then: str = "SELECT 1") -> Any:
+            return _numbered(transaction.execute(then).fetchone(), counter, rows[0])
+
+        EventLog.append, PostgresTransaction.lock_log = appending, lock_log  # type: ignore[method-assign]
+
+    found = tail(postgres_url, tmp_path, appends=2_000, plant=sequence)
+    figures(fault="positions from a sequence", **found.figures)
+
+    assert found.missed > 0
+    assert found.gaps > 0
+
+
+def _numbered(head: Any, counter: Path, rows: int) -> Any:
+    with counter.open("r+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        position = int(file.read())
+        file.seek(0)
+        file.write(str(position + rows))
+    return (position, head[1] if head else "", head[2] if head else bytes(32))
+
+
+# -- rows and checkpoint apart: what test_kills.py would see -------------------------------------------
+
+
+def checkpoint_first() -> None:
+    """The checkpoint is committed before the rows that belong to it."""
+
+    def fold(loader: Any, follower: Any, page: Any, since: int) -> None:
+        facts = page.facts(follower)
+        with loader._store.database.writing() as transaction:  # noqa: SLF001 - planted
+            loader._move(transaction, follower, since, page.upto)  # noqa: SLF001
+        with loader._store.database.writing() as transaction:  # noqa: SLF001
+            follower.fold(loader._work(transaction, facts, page.upto, follower))  # noqa: SLF001
+
+    Loader._fold = fold  # type: ignore[method-assign]  # noqa: SLF001
+
+
+def rows_first() -> None:
+    """The rows are committed before the checkpoint that they belong to."""
+
+    def fold(loader: Any, follower: Any, page: Any, since: int) -> None:
+        facts = page.facts(follower)
+        with loader._store.database.writing() as transaction:  # noqa: SLF001 - planted
+            follower.fold(loader._work(transaction, facts, page.upto, follower))  # noqa: SLF001
+        with loader._store.database.writing() as transaction:  # noqa: SLF001
+            loader._move(transaction, follower, since, page.upto)  # noqa: SLF001
+
+    Loader._fold = fold  # type: ignore[method-assign]  # noqa: SLF001
+
+
+@pytest.mark.parametrize("plant", [checkpoint_first, rows_first])
+def test_views_are_wrong_if_rows_and_checkpoint_are_committed_apart(
+    plant: Callable[[], None], disk_url: str, tmp_path: Path, figures: Figures
+) -> None:
+    killed, wrong, _ = views_under_kills(disk_url, tmp_path, kills=25, plant=plant)
+    figures(fault=plant.__name__, **killed.figures, wrong=len(wrong))
+
+    assert wrong
+
+
+def test_policies_leave_facts_unanswered_if_the_checkpoint_is_committed_first(disk_url: str, tmp_path: Path, figures: Figures) -> None:
+    killed, wrong, _ = policies_under_kills(disk_url, tmp_path, kills=25, plant=checkpoint_first)
+    figures(fault="checkpoint_first", **killed.figures, wrong=len(wrong))
+
+    assert any(one.startswith("missing") for one in wrong)
+
+
+# -- no command-id probe: what test_cut_commits.py would see -------------------------------------------
+
+
+def test_blind_retries_without_a_command_id_double(
+    own_postgres: Callable[..., PostgresServer], monkeypatch: pytest.MonkeyPatch, figures: Figures
+) -> None:
+    monkeypatch.setattr(crm_core.writing, "_RECONNECTS", -1)
+
+    def blindly(crm: CRM, request: Request) -> list[Receipt | CRMError]:
+        while True:
+            try:
+                return [crm.execute(request.command, by="ann", expect=request.expect)]
+            except DatabaseUnavailable:
+                continue
+
+    found = cut_commits(own_postgres(tcp=True), "after", commands=100, execute=blindly)
+    figures(fault="no command id", **found.figures)
+
+    assert found.doubled > 0
+    assert any(one.startswith("Conflict") for one in found.errors), "false conflicts"
+
+
+def test_without_the_probe_a_lost_answer_becomes_a_false_conflict(
+    own_postgres: Callable[..., PostgresServer], monkeypatch: pytest.MonkeyPatch, figures: Figures
+) -> None:
+    monkeypatch.setattr(crm_core.writing, "ATTEMPTS", 3)
+    monkeypatch.setattr(EventLog, "receipt", lambda *_: None)
+    monkeypatch.setattr(EventLog, "known", lambda *_: {})
+
+    found = cut_commits(own_postgres(tcp=True), "after", commands=100)
+    figures(fault="no probe", **found.figures)
+
+    assert any("Conflict" in one for one in found.errors)
+
+
+# -- no barrier: what test_immediate_stop.py would see --------------------------------------------------
+
+SLOW_DISK = {"wal_writer_delay": "10s", "commit_delay": "30000", "commit_siblings": "0"}
+
+
+def test_without_any_barrier_new_receipts_are_lost(
+    own_postgres: Callable[..., PostgresServer], monkeypatch: pytest.MonkeyPatch, figures: Figures
+) -> None:
+    monkeypatch.setattr(crm_core.store.postgres, "BARRIER", "SELECT 1")
+    found = stop_under_load(own_postgres(settings=SLOW_DISK), stops=20, enough=lambda found: found.lost["new"] > 0)
+    figures(fault="no barrier", **found.figures)
+
+    assert found.lost["new"] > 0
+
+
+def test_without_a_barrier_after_reading_replayed_answers_are_lost(
+    own_postgres: Callable[..., PostgresServer], monkeypatch: pytest.MonkeyPatch, figures: Figures
+) -> None:
+    monkeypatch.setattr(PostgresDatabase, "barrier", lambda _: None)
+    found = stop_under_load(own_postgres(settings=SLOW_DISK), stops=20, enough=lambda found: found.lost["replayed"] > 0)
+    figures(fault="no barrier after reading", **found.figures)
+
+    assert found.lost["replayed"] > 0
