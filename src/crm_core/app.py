@@ -315,9 +315,12 @@ class CRM:
             upto = head
 
     def _fold(self, followers: Sequence[Follower], upto: int, deadline: float) -> None:
-        while self._loader.advance(followers, upto):
+        while not self._loader.arrived(followers, upto):
+            moved = self._loader.advance(followers, upto)
             if time.monotonic() > deadline:
                 raise SettleTimeout(f"not folded up to position {upto} in time")
+            if not moved:
+                threading.Event().wait(_POLL_S)
 
     def tick(self) -> int:
         """Fire the alarms that are due, of policies that are switched on; how many."""

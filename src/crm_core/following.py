@@ -2,17 +2,20 @@
 
 import logging
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
-from crm_core.kernel.errors import CRMError, FollowerHalted
+from crm_core.kernel.errors import CRMError, FollowerHalted, StoreError
 from crm_core.kernel.recorded import Receipt, Recorded
+from crm_core.store.log import StreamsMoved
 from crm_core.store.opening import Store
-from crm_core.store.port import Database, Transaction
+from crm_core.store.port import Database, Transaction, UniqueViolation
 from crm_core.writing import Request
+
+__all__ = ["Follower", "Loader", "Overtaken", "Request", "Work"]
 
 logger = logging.getLogger("crm_core.following")
 PAGE = 5_000
@@ -116,7 +119,7 @@ class Loader:
             return dict(transaction.execute("SELECT name, position FROM crm_followers").fetchall())
 
     def advance(self, followers: Sequence[Follower], upto: int) -> bool:
-        """One stretch for those that are furthest behind; False: all of them are there.
+        """One stretch for those that are furthest behind; False: nobody could be moved.
 
         Raises:
             FollowerHalted: the next event is of a type or version this code does not know, or a fold failed.
@@ -130,12 +133,21 @@ class Loader:
         since = min(positions[one.checkpoint] for one in behind)
         group = [one for one in behind if positions[one.checkpoint] == since]
         page = self._page(group, since, upto)
-        for follower in group:
-            try:
-                self._fold(follower, page, since)
-            except Overtaken:
-                logger.debug("%s was moved on by another worker", follower.name)
+        moved = [self._folded(follower, page, since) for follower in group] if page.upto > since else []
+        return any(moved)
+
+    def _folded(self, follower: Follower, page: "_Page", since: int) -> bool:
+        try:
+            self._fold(follower, page, since)
+        except Overtaken:
+            logger.debug("%s was moved on by another worker", follower.name)
+            return False
         return True
+
+    def arrived(self, followers: Sequence[Follower], upto: int) -> bool:
+        """Whether all of these have come so far."""
+        positions = self.positions()
+        return all(positions.get(one.checkpoint, -1) >= upto for one in followers)
 
     def _page(
         self, group: Sequence[Follower], since: int, upto: int, transaction: Transaction | None = None
@@ -149,7 +161,7 @@ class Loader:
             if any(one.types is None for one in group)
             else sorted({name for one in group for name in one.types or ()})
         )
-        upto = min(upto, since + STRETCH)
+        upto = max(since, min(upto, since + STRETCH, log.head(transaction).position))
         rows = log.page(transaction, since, upto, wanted, PAGE)
         if len(rows) == PAGE:
             upto = rows[-1][0]
@@ -203,13 +215,8 @@ class Loader:
         with self._store.database.writing() as transaction:
             self._move(transaction, follower, since, page.upto)
             work = self._work(transaction, facts, page.upto, follower)
-            try:
+            with _halting(follower, since + 1):
                 follower.fold(work)
-            except CRMError:
-                raise
-            except Exception as error:
-                logger.exception("%s failed between positions %d and %d", follower.name, since + 1, page.upto)
-                raise FollowerHalted(follower.name, since + 1, f"its fold raised {type(error).__name__}") from error
 
     def _move(self, transaction: Transaction, follower: Follower, since: int, upto: int) -> None:
         moved = transaction.execute(
@@ -240,8 +247,16 @@ class Loader:
         for policy in policies:
             self.prepare(policy)
             with self._store.database.writing() as transaction:
-                fired += policy.wake(self._work(transaction, [], 0, policy))
+                fired += self._woken(policy, transaction)
         return fired
+
+    def _woken(self, policy: Follower, transaction: Transaction) -> int:
+        try:
+            work = self._work(transaction, [], 0, policy)
+        except Overtaken:
+            return 0
+        with _halting(policy, 0):
+            return policy.wake(work)
 
     def rewind(self, follower: Follower) -> None:
         """Begin again from nothing, rows and checkpoint in one transaction."""
@@ -286,12 +301,13 @@ class _Page:
         return [fact for fact, row in zip(facts, self.rows, strict=True) if row[1] in wanted]
 
 
-def wait_until(done: Callable[[], bool], timeout_s: float) -> bool:
-    """Ask again and again, with growing pauses up to 50 ms; False when the time is over."""
-    deadline, pause = time.monotonic() + timeout_s, 0.001
-    while not done():
-        if time.monotonic() > deadline:
-            return False
-        threading.Event().wait(pause)
-        pause = min(pause * 2, 0.05)
-    return True
+@contextmanager
+def _halting(follower: Follower, position: int) -> Iterator[None]:
+    """What goes wrong in a follower's own code halts it; what the database refuses is the database's."""
+    try:
+        yield
+    except (StoreError, FollowerHalted, UniqueViolation, StreamsMoved):
+        raise
+    except Exception as error:
+        logger.warning("%s failed at or behind position %d: %s", follower.name, position, type(error).__name__)
+        raise FollowerHalted(follower.name, position, f"its code raised {type(error).__name__}") from error

@@ -28,7 +28,9 @@ def in_processes(kind: Kind, site: Site, jobs: Jobs, change: Change, processes: 
     context = multiprocessing.get_context("spawn")
     ready, answers = context.Barrier(processes), context.SimpleQueue()
     children = [
-        context.Process(target=_child, args=(kind, site, jobs[number::processes], change, ready, answers), daemon=True)
+        context.Process(
+            target=_child, args=(kind, site, jobs[number::processes], change, (ready, answers)), daemon=True
+        )
         for number in range(processes)
     ]
     for child in children:
@@ -42,7 +44,8 @@ def in_processes(kind: Kind, site: Site, jobs: Jobs, change: Change, processes: 
     return Timed(measured, max(end for _, end in spans) - min(start for start, _ in spans))
 
 
-def _child(kind: Kind, site: Site, jobs: Jobs, change: Change, ready: Any, answers: Any) -> None:
+def _child(kind: Kind, site: Site, jobs: Jobs, change: Change, parent: tuple[Any, Any]) -> None:
+    ready, answers = parent
     try:
         with contender(kind, site) as who:
             _race(who, [streams[:1] for streams in jobs], change)

@@ -37,9 +37,8 @@ class Change:
                 return AssignDeal(deal_id=deal, owner=owner)
             case "push", (day,):
                 return PushDealClose(deal_id=deal, expected_close=day)
-            case _, (text,):
-                return AddNote(deal_id=deal, text=text)
-        raise AssertionError(self.verb)
+            case _:
+                return AddNote(deal_id=deal, text=self.values[0])
 
 
 def revised(number: int) -> Change:
@@ -80,4 +79,6 @@ def notes(count: int) -> Iterator[Change]:
 def opening(deal_id: UUID, contact_id: UUID | None = None) -> OpenDeal:
     """The first command of a deal."""
     whose = None if contact_id is None else ContactId(contact_id)
-    return OpenDeal(deal_id=DealId(deal_id), title=TITLE, amount=Money("12000.00", "EUR"), owner="ann", contact_id=whose)
+    return OpenDeal(
+        deal_id=DealId(deal_id), title=TITLE, amount=Money("12000.00", "EUR"), owner="ann", contact_id=whose
+    )

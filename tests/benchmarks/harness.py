@@ -103,7 +103,7 @@ def _timed(unit: Unit, one: AbstractContextManager[Work]) -> float:
         done = work()
         seconds = time.perf_counter() - start
     if isinstance(done, Timed):
-        done, seconds = done.units, done.seconds
+        seconds, done = done.seconds, done.units
     match unit:
         case "/s":
             return done / seconds

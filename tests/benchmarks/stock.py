@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 from eventsourcing.application import Application
 from eventsourcing.domain import Aggregate, event
-from eventsourcing.persistence import Transcoder, Transcoding
+from eventsourcing.persistence import JSONTranscoder, Transcoding
 
 
 class Deal(Aggregate):
@@ -50,9 +50,7 @@ class Deal(Aggregate):
     def revise(self, amount: Decimal, currency: str) -> None:
         self._require_open()
         if (amount, currency) != (self.amount, self.currency):
-            self._revalued(
-                amount=amount, currency=currency, previous=self.amount, previous_currency=self.currency
-            )
+            self._revalued(amount=amount, currency=currency, previous=self.amount, previous_currency=self.currency)
 
     def assign(self, owner: str) -> None:
         if owner != self.owner:
@@ -134,7 +132,7 @@ class DateAsISO(Transcoding):
 class Sales(Application[UUID]):
     """Commands on deals: get, call, save."""
 
-    def register_transcodings(self, transcoder: Transcoder) -> None:
+    def register_transcodings(self, transcoder: JSONTranscoder) -> None:
         super().register_transcodings(transcoder)
         transcoder.register(DateAsISO())
 

@@ -24,10 +24,14 @@ _COLUMNS = (
 )
 _POSTGRES = {"uuid": "uuid", "integer": "bigint", "instant": "timestamptz", "day": "date"}
 _SQLITE = {"uuid": "text", "integer": "integer", "instant": "text", "day": "text"}
+_OTHER = "application_name <> '__migration__'"  # the library's own mark in its table
 _OPEN = (
-    "INSERT INTO {table} VALUES (:deal_id, 'open', :pipeline, :stage, :owner, :minor, :currency, :probability, :at, :at, "
-    ":contact_id, :account_id, :lead_id, :expected_close, NULL, NULL)"
+    "INSERT INTO {table} VALUES (:deal_id, 'open', :pipeline, :stage, :owner, :minor, :currency, :probability, "
+    ":at, :at, :contact_id, :account_id, :lead_id, :expected_close, NULL, NULL)"
 )
+_AS_OPENED = (
+    "pipeline", "stage", "owner", "probability", "currency", "contact_id", "account_id", "lead_id", "expected_close",
+)  # fmt: skip
 _MOVE = "UPDATE {table} SET stage = :stage, probability = :probability, in_stage_since = :at WHERE deal_id = :deal_id"
 _REVALUE = "UPDATE {table} SET amount_minor = :minor, amount_currency = :currency WHERE deal_id = :deal_id"
 _ASSIGN = "UPDATE {table} SET owner = :owner WHERE deal_id = :deal_id"
@@ -35,10 +39,16 @@ _PUSH = "UPDATE {table} SET expected_close = :expected_close WHERE deal_id = :de
 
 
 class PipelineView(TrackingRecorder):
-    """One statement and the tracking record in one transaction. `last` is set once this position is in."""
+    """One statement and the tracking record in one transaction. `reached` is set once the awaited position is in."""
 
     awaited = 0
-    last = threading.Event()
+    reached = threading.Event()
+
+    @classmethod
+    def await_(cls, position: int) -> None:
+        """Wait for this position from now on."""
+        PipelineView.awaited = position
+        cls.reached.clear()
 
     @abstractmethod
     def write(self, sql: str, values: Mapping[str, Any], tracking: Tracking) -> None:
@@ -46,7 +56,7 @@ class PipelineView(TrackingRecorder):
 
     def _note(self, tracking: Tracking) -> None:
         if tracking.notification_id >= self.awaited:
-            self.last.set()
+            self.reached.set()
 
 
 class PostgresPipeline(PostgresTrackingRecorder, PipelineView):
@@ -68,7 +78,8 @@ class PostgresPipeline(PostgresTrackingRecorder, PipelineView):
     def clear(self) -> None:
         """As if nothing had been followed."""
         with self.datastore.transaction(commit=True) as cursor:
-            cursor.execute(f"TRUNCATE {self._table}, {self.datastore.schema}.{self.tracking_table_name}".encode())
+            cursor.execute(f"TRUNCATE {self._table}".encode())
+            cursor.execute(f"DELETE FROM {self.datastore.schema}.{self.tracking_table_name} WHERE {_OTHER}".encode())
 
 
 class SqlitePipeline(SQLiteTrackingRecorder, PipelineView):
@@ -90,7 +101,7 @@ class SqlitePipeline(SQLiteTrackingRecorder, PipelineView):
         """As if nothing had been followed."""
         with self.datastore.transaction(commit=True) as cursor:
             cursor.execute("DELETE FROM pipeline_view")
-            cursor.execute("DELETE FROM tracking")
+            cursor.execute(f"DELETE FROM tracking WHERE {_OTHER}")
 
 
 class Pipeline(Projection[PipelineView]):
@@ -98,7 +109,8 @@ class Pipeline(Projection[PipelineView]):
 
     name = "pipeline"
     topics = tuple(
-        get_topic(one) for one in (Deal.Opened, Deal.StageChanged, Deal.Revalued, Deal.Assigned, Deal.ExpectedCloseChanged)  # type: ignore[attr-defined]
+        get_topic(one)
+        for one in (Deal.Opened, Deal.StageChanged, Deal.Revalued, Deal.Assigned, Deal.ExpectedCloseChanged)  # type: ignore[attr-defined]
     )
 
     @singledispatchmethod
@@ -107,12 +119,8 @@ class Pipeline(Projection[PipelineView]):
 
     @process_event.register
     def opened(self, domain_event: Deal.Opened, tracking: Tracking) -> None:  # type: ignore[name-defined]
-        ids = {name: getattr(domain_event, name) for name in ("contact_id", "account_id", "lead_id", "expected_close")}
-        values = {
-            **ids, "pipeline": domain_event.pipeline, "stage": domain_event.stage, "owner": domain_event.owner,
-            "probability": domain_event.probability, "minor": int(domain_event.amount * 100), "currency": domain_event.currency,
-        }  # fmt: skip
-        self._write(_OPEN, domain_event, tracking, **values)
+        values = {name: getattr(domain_event, name) for name in _AS_OPENED}
+        self._write(_OPEN, domain_event, tracking, minor=int(domain_event.amount * 100), **values)
 
     @process_event.register
     def stage_changed(self, domain_event: Deal.StageChanged, tracking: Tracking) -> None:  # type: ignore[name-defined]
@@ -120,7 +128,9 @@ class Pipeline(Projection[PipelineView]):
 
     @process_event.register
     def revalued(self, domain_event: Deal.Revalued, tracking: Tracking) -> None:  # type: ignore[name-defined]
-        self._write(_REVALUE, domain_event, tracking, minor=int(domain_event.amount * 100), currency=domain_event.currency)
+        self._write(
+            _REVALUE, domain_event, tracking, minor=int(domain_event.amount * 100), currency=domain_event.currency
+        )
 
     @process_event.register
     def assigned(self, domain_event: Deal.Assigned, tracking: Tracking) -> None:  # type: ignore[name-defined]

@@ -121,3 +121,14 @@ def test_the_verbs_that_the_demo_suggests_all_work(crm: Run, demo: Demo) -> None
     assert len(lines) == 8
     for line in lines:
         assert crm(*line[line.index("crm ") + 4 :].split()).code == 0, line
+
+
+@pytest.mark.postgres
+def test_the_demo_may_be_told_on_a_server_too(postgres_url: str, told: Demo) -> None:
+    document = run_crm("demo", "--url", postgres_url, "--json").document
+    assert {name: document[name] for name in ("story", "events")} == {
+        name: told.document[name] for name in ("story", "events")
+    }
+    assert document["retention"]["cohorts"] == told.document["retention"]["cohorts"]
+    assert run_crm("demo", "--url", postgres_url, "--json").document["changed"] == 0
+    assert run_crm("verify", "--url", postgres_url).code == 0

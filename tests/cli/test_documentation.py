@@ -1,6 +1,8 @@
 """What docs/reference/cli.md says of the program is what the program does."""
 
 import re
+import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -8,9 +10,10 @@ import typer
 
 from crm_core.cli.failures import MEANINGS
 from crm_core.cli.program import build
-from tests.cli.conftest import run_crm
+from tests.cli.conftest import Demo, run_crm
 
-PAGE = (Path(__file__).parent.parent.parent / "docs" / "reference" / "cli.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parent.parent.parent
+PAGE = (ROOT / "docs" / "reference" / "cli.md").read_text(encoding="utf-8")
 PROGRAM = typer.main.get_command(build())
 VERBS = sorted(PROGRAM.commands)  # type: ignore[attr-defined]
 
@@ -50,3 +53,27 @@ def test_options_that_verbs_share_are_documented_once(option: str) -> None:
 def test_every_exit_code_is_documented_and_in_the_help(code: int) -> None:
     assert f"| {code} | {MEANINGS[code]}" in PAGE
     assert f"{code} {MEANINGS[code]}" in " ".join(run_crm("--help").out.split())
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/tutorial/first-steps.md"])
+def test_what_a_page_says_is_printed_is_printed(
+    page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / page).read_text(encoding="utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```\n\n^```console\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    assert len(blocks) == text.count("```python")
+    namespace: dict[str, object] = {"__name__": "page"}
+    monkeypatch.setitem(sys.modules, "page", types.ModuleType("page"))
+    for code, printed in blocks:
+        exec(compile(code, page, "exec"), namespace)  # noqa: S102 - the page's own code
+        assert capsys.readouterr().out == printed
+
+
+def test_the_history_in_the_readme_is_the_demos(told: Demo) -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    found = re.search(
+        r"^\$ \.venv/bin/crm (history .*) --url sqlite:///crm-demo\.db\n((?:.*\n)*?)^```$", text, re.MULTILINE
+    )
+    assert found
+    assert run_crm(*found[1].split(), "--url", told.url, COLUMNS="122").out == found[2]

@@ -102,6 +102,17 @@ def test_text_that_customers_wrote_can_do_nothing_to_a_terminal(tmp_path: Path) 
     assert note["event"]["text"] == "[link=x]\x1b]0;pwned\x07\x1b[2J gone [/nonsense]"
 
 
+def test_an_answer_that_nobody_reads_to_its_end_is_no_tampering(told: Demo) -> None:
+    command = [*MODULE, "show", "timeline", "--csv", "--url", told.url]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=PLAIN)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    assert process.stdout.readline().startswith(b"about,")
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    assert process.wait(20) == 141
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_worker_follows_until_it_is_told_to_stop(number: signal.Signals, demo: Demo) -> None:
     process = subprocess.Popen(

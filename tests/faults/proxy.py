@@ -64,7 +64,8 @@ class _Line:
         for end in (client, server):
             end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._prepared: dict[bytes, bytes] = {}
-        self._deaf: str | None = None
+        self._in_transaction = False
+        self._deaf = False
 
     def start(self) -> None:
         for carry in (self._carry_questions, self._carry_answers):
@@ -83,7 +84,8 @@ class _Line:
         while True:
             message = _message(self._client)
             said = self._said(message)
-            if b"COMMIT" in said.upper() and self._proxy.cut in ("before", "after") and self._proxy.chance():
+            commits = b"COMMIT" in said or (b"INSERT INTO crm_commands" in said and not self._in_transaction)
+            if commits and self._proxy.cut in ("before", "after") and self._proxy.chance():
                 self._cut(str(self._proxy.cut))
             elif _BARRIER in said and self._proxy.cut == "barrier" and self._proxy.chance():
                 self._cut("barrier")
@@ -93,7 +95,7 @@ class _Line:
         self._proxy.cuts[when] += 1
         if when == "before":
             raise EOFError
-        self._deaf = when
+        self._deaf = True
 
     def _said(self, message: bytes) -> bytes:
         """The statement that a message makes the server run: also one that was prepared under a name."""
@@ -111,7 +113,10 @@ class _Line:
     def _carry_answers(self) -> None:
         while True:
             message = _message(self._server)
-            if self._deaf and message[:1] in b"CZ":  # it is carried out: the answer is what gets lost
+            is_ready = message[:1] == b"Z"
+            if is_ready:
+                self._in_transaction = message[5:] != b"I"
+            if self._deaf and is_ready:  # it is carried out: the answer is what gets lost
                 raise EOFError
             if not self._deaf:
                 self._client.sendall(message)

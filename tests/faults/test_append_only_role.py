@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 import psycopg
 import pytest
@@ -26,10 +26,11 @@ def writer_url(postgres_dsn: str, postgres_url: str) -> Iterator[str]:
     role = f"{schema}_writer"
     with psycopg.connect(postgres_dsn, autocommit=True) as connection:
         names = [sql.Identifier(schema), sql.Identifier(f"{schema}_keys"), sql.Identifier(role)]
-        connection.execute(sql.SQL("CREATE ROLE {2} LOGIN").format(*names))
+        connection.execute(sql.SQL("CREATE ROLE {2} LOGIN PASSWORD 'writer'").format(*names))
         connection.execute(sql.SQL("GRANT USAGE ON SCHEMA {0}, {1} TO {2}").format(*names))
         connection.execute(sql.SQL("GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA {0}, {1} TO {2}").format(*names))
-        yield postgres_url.replace("://crm@", f"://{role}@")
+        parts = urlsplit(postgres_url)
+        yield urlunsplit(parts._replace(netloc=f"{role}:writer@{parts.netloc.rpartition('@')[2]}"))
         connection.execute(sql.SQL("DROP OWNED BY {2}").format(*names))
         connection.execute(sql.SQL("DROP ROLE {2}").format(*names))
 

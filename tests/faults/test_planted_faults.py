@@ -46,6 +46,7 @@ def no_lock() -> None:
             raise
 
     PostgresTransaction.lock_log = lock_log  # type: ignore[method-assign]
+    PostgresDatabase.append_at_once = lambda *_: False  # type: ignore[method-assign]
     SqliteDatabase.writing = SqliteDatabase.appending = deferred  # type: ignore[assignment,method-assign]
 
 
@@ -74,6 +75,7 @@ def test_positions_given_out_without_the_lock_make_readers_miss_events(postgres_
             return _numbered(transaction.execute(then).fetchone(), counter, rows[0])
 
         EventLog.append, PostgresTransaction.lock_log = appending, lock_log  # type: ignore[method-assign]
+        PostgresDatabase.append_at_once = lambda *_: False  # type: ignore[method-assign]
 
     found = tail(postgres_url, tmp_path, appends=2_000, plant=sequence)
     figures(fault="positions from a sequence", **found.figures)

@@ -106,7 +106,9 @@ def _farewell(url: str, events: int, changed: int, cast: Cast) -> RenderableType
     said = first if changed else f"nothing changed: {_where(url)} held all {events:,} events already"
     ids = {"deal": str(cast.deal_id)[:8], "contact": str(cast.contact_id)[:8]}
     program = _program()
-    setting = f"{'set' if os.name == 'nt' else 'export'} CRM_URL={url if url.startswith('sqlite') else '…'}"
+    setting = (
+        f"{'set' if os.name == 'nt' else 'export'} CRM_URL={url if url.startswith('sqlite') else '(the URL you gave)'}"
+    )
     tries = [(f"{program} {typed.format(**ids)}", why) for typed, why in _TRY]
     return stack(heading("yours to try", said), words([(setting, ""), *tries]))
 

@@ -136,13 +136,18 @@ class Desk:
     # -- the terminal ---------------------------------------------------------------------------
 
     def say(self, answer: Answer) -> None:
-        """Print the answer: one JSON document, or what people read."""
+        """Print the answer: one JSON document, or what people read.
+
+        Raises:
+            BrokenPipeError: nobody reads it any more.
+        """
         if self.as_json:
             sys.stdout.write(f"{as_json(answer.document)}\n")
         elif isinstance(answer.shown, str):
             sys.stdout.write(answer.shown)
         else:
             self._print(answer)
+        sys.stdout.flush()
 
     def _print(self, answer: Answer) -> None:
         console = paper(sys.stdout)

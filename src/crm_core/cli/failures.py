@@ -29,6 +29,7 @@ CONFLICT = 6
 HALTED = 7
 DEFECT = 70
 INTERRUPTED = 130
+UNREAD = 141
 
 MEANINGS = {
     DONE: "done",
@@ -41,6 +42,7 @@ MEANINGS = {
     HALTED: "a view or policy cannot go on",
     DEFECT: "a defect of the program",
     INTERRUPTED: "interrupted",
+    UNREAD: "nobody read the answer to its end",
 }
 """Exit code → what it means; docs/reference/cli.md repeats it."""
 

@@ -5,10 +5,10 @@ from typing import Annotated, Any
 import typer
 
 from crm_core.cli.desk import Answer, Desk
-from crm_core.cli.look import heading, moment, stack, table
+from crm_core.cli.look import heading, moment, stack, table, who
 from crm_core.cli.moments import zone_of
 from crm_core.cli.options import Axis, Moment, Zone
-from crm_core.cli.plain import person, readable, tidy
+from crm_core.cli.plain import readable, tidy
 from crm_core.kernel.recorded import Recorded
 
 Thing = Annotated[str, typer.Argument(metavar="ID", help="Whose history: an id, or its first six or more digits.")]
@@ -32,4 +32,4 @@ def history(desk: Desk, thing: Thing, as_of: Moment = None, tz: Zone = "UTC", ax
 def _row(fact: Recorded, zone: Any) -> list[Any]:
     told = readable(fact.recorded_at, zone)
     late = "" if readable(fact.at, zone) == told else f" (recorded {told})"
-    return [fact.position, fact.at, fact.type, f"{tidy(str(fact))}{late}", person(str(fact.by))]
+    return [fact.position, fact.at, fact.type, f"{tidy(str(fact))}{late}", who(str(fact.by))]

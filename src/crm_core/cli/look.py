@@ -15,9 +15,10 @@ from crm_core.cli.plain import readable, tidy
 from crm_core.kernel.money import Money
 from crm_core.reading import AsOf
 
-_SHORT = 24
+_SHORT = 25
 _NARROW = 12
 _ENDLESS = 10_000
+_ACTORS = {"policy": "magenta", "customer": "yellow"}
 
 
 def heading(text: str, aside: str = "") -> Text:
@@ -36,7 +37,7 @@ def table(
     """A table of plain values; amounts and whole numbers to the right.
 
     `wraps` names the columns that are broken into lines where the terminal is narrow, `short` one that is
-    cut to 24 characters; the others are kept whole.
+    cut to 25 characters; the others are kept whole.
     """
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold", padding=(0, 1, 0, 0))
     made.show_header = any(columns)
@@ -103,6 +104,12 @@ class Records:
                 [(name, str(readable(value, self.zone))) for name, value in zip(self.columns, row, strict=True)],
             )
             yield down
+
+
+def who(actor: str) -> Text:
+    """Who did it: users by their login alone, policies in a colour of their own."""
+    kind, _, name = actor.partition(":")
+    return Text(tidy(name if kind == "user" else actor), _ACTORS.get(kind, ""))
 
 
 def moment(as_of: AsOf, zone: tzinfo = UTC) -> Text:

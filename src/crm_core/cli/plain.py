@@ -71,8 +71,3 @@ def readable(value: Any, zone: tzinfo = UTC) -> str:
 def tidy(text: str) -> str:
     """Text that others wrote, safe for a terminal: no control characters; ids and times cut short."""
     return _TIME.sub(r"\1 UTC", _UUID.sub(r"\1", _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)))
-
-
-def person(actor: str) -> str:
-    """Who did it, as one reads it: users by their login alone."""
-    return tidy(actor.removeprefix("user:"))

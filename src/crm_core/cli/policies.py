@@ -7,8 +7,7 @@ import typer
 
 from crm_core.cli.desk import Answer, Desk
 from crm_core.cli.failures import BadUsage
-from crm_core.cli.look import heading, note, stack, table
-from crm_core.cli.plain import person
+from crm_core.cli.look import heading, note, stack, table, who
 from crm_core.commands import SwitchOffPolicy, SwitchOnPolicy
 from crm_core.kernel.errors import NotFound
 from crm_core.kernel.recorded import Recorded
@@ -54,8 +53,7 @@ def _list(desk: Desk) -> Answer:
     turns = _turns(desk)
     found = [_policy(one, turns) for one in desk.crm.policies]
     rows = [
-        (one["name"], "on" if one["on"] else "off", one["since"], person(one["by"] or ""), one["meaning"])
-        for one in found
+        (one["name"], "on" if one["on"] else "off", one["since"], who(one["by"] or ""), one["meaning"]) for one in found
     ]
     columns = ["policy", "is", "since", "by", "what it does"]
     return Answer({"policies": found}, stack(heading("policies"), table(columns, rows, wraps=["what it does"])))

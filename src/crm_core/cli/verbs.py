@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import os
 import pkgutil
 import sys
 import traceback
@@ -12,7 +13,7 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from crm_core.cli.desk import Answer, Ask, Desk
-from crm_core.cli.failures import DEFECT, INTERRUPTED, BadUsage, code_of
+from crm_core.cli.failures import DEFECT, INTERRUPTED, UNREAD, BadUsage, code_of
 from crm_core.kernel.errors import CRMError
 
 Url = Annotated[
@@ -96,8 +97,9 @@ def carry_out(desk: Desk, verb: Callable[[], Answer]) -> int:
         return code_of(error)
     except KeyboardInterrupt:
         return INTERRUPTED
-    except OSError:
-        raise
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left to flush goes nowhere
+        return UNREAD
     except Exception as error:  # noqa: BLE001 - a defect must not look like a result
         if desk.as_json:
             desk.fail(error)

@@ -5,10 +5,10 @@ from typing import Annotated
 import typer
 
 from crm_core.cli.desk import Answer, Desk
-from crm_core.cli.look import heading, moment, stack, table
+from crm_core.cli.look import heading, moment, stack, table, who
 from crm_core.cli.moments import zone_of
 from crm_core.cli.options import Axis, Moment, Zone
-from crm_core.cli.plain import person, readable, tidy
+from crm_core.cli.plain import readable, tidy
 from crm_core.kernel.errors import NotFound
 from projections.timeline import TimelineRow
 from projections.timeline import timeline as view
@@ -35,7 +35,7 @@ def timeline(desk: Desk, thing: Thing, as_of: Moment = None, tz: Zone = "UTC", a
     rows = sorted(found.values(), key=lambda row: (row.at, row.position))
     names = names_of(desk, same, at, past=past)
     name = next((names[one] for one in same if one in names), None)
-    shown = [(row.at, row.type.partition(".")[0], tidy(str(row.says)), person(row.done_by)) for row in rows]
+    shown = [(row.at, row.type.partition(".")[0], tidy(str(row.says)), who(row.done_by)) for row in rows]
     return Answer(
         {
             "thing": meant,

@@ -21,7 +21,6 @@ from policies.testing import START
 from tests.policies.conftest import Opener, Rows
 from tests.policies.engine.toys import (
     QUIET,
-    Crash,
     Watching,
     assign,
     breed_on_task,
@@ -140,7 +139,7 @@ def test_a_worker_that_dies_firing_an_alarm_leaves_it_to_the_next(
     act(crm)
     clock.advance(days=1)
     policy.crash = True
-    with pytest.raises(Crash):
+    with pytest.raises(FollowerHalted, match="Crash"):
         crm.tick()
     assert (tasks(crm), len(kept(ALARMS))) == (["assignment 1"], 1)
     policy.crash = False
