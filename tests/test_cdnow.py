@@ -4,6 +4,7 @@ import gzip
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psycopg
@@ -105,3 +106,21 @@ def test_a_line_that_does_not_fit_is_named(line: str) -> None:
     with pytest.raises(Invalid) as refused:
         list(commands(["00004 19970101 2 29.33", line], {}))
     assert refused.value.field == "line 2"
+
+
+class TickingClock:
+    """A clock that is asked once for every append, and never gives the same answer."""
+
+    def __init__(self) -> None:
+        self._now = datetime(2024, 3, 4, tzinfo=UTC)
+
+    def now(self) -> datetime:
+        self._now += timedelta(seconds=1)
+        return self._now
+
+
+def test_purchases_of_customers_added_in_the_same_batch_are_one_append(store_url: str) -> None:
+    lines = [line for _, line in zip(range(300), sample(), strict=False)]
+    with CRM.open(store_url, follow=[], clock=TickingClock()) as crm:
+        list(crm.execute_many(commands(lines, {}), batch=1_000))
+        assert len({fact.recorded_at for fact in crm.log()}) == 1

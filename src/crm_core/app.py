@@ -51,6 +51,10 @@ class Status:
     followers: tuple[FollowerStatus, ...]
 
 
+def _unwatched(_done: int, _of: int) -> None:
+    """Progress that nobody looks at."""
+
+
 class CRM:
     """A customer history and everything that can be asked of it.
 
@@ -149,7 +153,7 @@ class CRM:
             by,
             at,
             command_id,
-            None if expect is None else dict(expect),
+            expect,
             on_behalf_of,
             correlation_id,
             causation_id,
@@ -222,7 +226,7 @@ class CRM:
     def log(
         self, after: int = 0, types: Sequence[str] | None = None, *, upto: int | None = None, durable: bool = False
     ) -> Iterator[Recorded]:
-        """The log in order from behind a position, paged: only these types (None: all), up to a position (None: the end)."""
+        """The log in order from behind a position: only these types (None: all), up to a position (None: the end)."""
         return self._reader.log(after, types, upto, durable=durable)
 
     def view(
@@ -382,7 +386,7 @@ class CRM:
         if failure:
             raise failure[0]
 
-    def rebuild(self, projection: Any, progress: Callable[[int, int], None] = lambda done, of: None) -> int:
+    def rebuild(self, projection: Any, progress: Callable[[int, int], None] = _unwatched) -> int:
         """Fold a view anew from the first event, beside the live one; returns the position it reached."""
         return int(projection.rebuild(self._loader, progress))
 

@@ -10,9 +10,8 @@ from typing import Any, Literal, Protocol
 
 from crm_core.kernel.errors import CRMError, FollowerHalted, StoreError
 from crm_core.kernel.recorded import Receipt, Recorded
-from crm_core.store.log import StreamsMoved
 from crm_core.store.opening import Store
-from crm_core.store.port import Database, Transaction, UniqueViolation
+from crm_core.store.port import Database, StreamsMoved, Transaction, UniqueViolation
 from crm_core.writing import Request
 
 __all__ = ["Follower", "Loader", "Overtaken", "Request", "Work"]

@@ -13,10 +13,9 @@ from crm_core.kernel.ids import derived, named_stream
 from crm_core.kernel.messages import Command, Event
 from crm_core.kernel.recorded import Context, Ref, context_text, header_open
 from crm_core.kernel.time import stamp
-from crm_core.store.log import Entry, StreamsMoved
-from crm_core.store.mapper import Drafted
+from crm_core.store.mapper import Drafted, Entry
 from crm_core.store.opening import Store
-from crm_core.store.port import Transaction
+from crm_core.store.port import StreamsMoved, Transaction
 from crm_core.store.streams import Loaded
 
 FORGETTINGS = Ref("forgettings", named_stream("forgettings", "all"))
@@ -124,7 +123,7 @@ class Session:
             version = versions[stream] = (versions[stream] if stream in versions else self._version(stream)) + 1
             known = states.get(stream)
             if known is not None:
-                state = evolved[stream] if stream in evolved else known.loaded.state
+                state = evolved.get(stream, known.loaded.state)
                 fold = known.decider.fold
                 evolved[stream] = state = fold.evolve(state, event) if event.__class__ in fold.follows else state
             else:
@@ -223,7 +222,7 @@ class _Known(NamedTuple):
 
 
 def _subjects(entry: EventType, event: Event, stream: UUID, regards: Sequence[Ref]) -> dict[str, UUID]:
-    """For each personal field that holds a value, the person it is about: contact, else lead, else the stream itself."""
+    """For each personal field that holds a value, whose it is: the contact's, else the lead's, else the stream's own."""
     people = {ref.kind: ref.id for ref in reversed(regards)}
     people[entry.noun] = stream
     whose = people.get("contact") or people.get("lead") or stream

@@ -3,7 +3,7 @@
 import os
 import random
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -30,9 +30,9 @@ from crm_core.kernel.messages import Command
 from crm_core.kernel.recorded import Actor, Context, Receipt
 from crm_core.kernel.time import Clock, stamp, to_utc
 from crm_core.session import Prepared, Session
-from crm_core.store.log import Entry, StreamsMoved
+from crm_core.store.mapper import Entry
 from crm_core.store.opening import Store
-from crm_core.store.port import Transaction, UniqueViolation
+from crm_core.store.port import StreamsMoved, Transaction, UniqueViolation
 
 ATTEMPTS = 60
 """How often a command is decided anew when others keep changing its streams."""
@@ -54,7 +54,7 @@ class Request(NamedTuple):
     by: Actor | str | None = None
     at: datetime | None = None
     command_id: UUID | None = None
-    expect: dict[UUID, int] | None = None
+    expect: Mapping[UUID, int] | None = None
     on_behalf_of: Actor | str | None = None
     correlation_id: UUID | None = None
     causation_id: UUID | None = None
@@ -112,11 +112,10 @@ class Writer:
         session = Session(self.store, self.in_force, self.name)
         entry = session.draft(prepared)
         session.flush_keys()
-        receipt = self.store.log.append_at_once(entry)
+        receipt = self.store.log.append_alone(entry)
         if receipt is None:
             with self.store.database.appending() as transaction:
                 [receipt] = self.store.log.append(transaction, [entry])
-            self.store.log.committed(transaction)
         self.appended(receipt.position)
         return receipt
 
@@ -155,19 +154,22 @@ class Writer:
         if request.by is None:
             raise Invalid("by", [("by", "every command names its actor")])
         by = Actor.parse(request.by)
-        behalf = None if request.on_behalf_of is None else Actor.parse(request.on_behalf_of)
+        behalf = None if request.on_behalf_of is None else Actor.parse(request.on_behalf_of, "on_behalf_of")
         at = None if request.at is None else _aware(request.at)
-        command_id = self.new_id() if request.command_id is None else _command_id(request.command_id)
+        command_id = self.new_id() if request.command_id is None else _uuid("command_id", request.command_id)
+        correlation = command_id if request.correlation_id is None else _uuid("correlation_id", request.correlation_id)
+        causation = None if request.causation_id is None else _uuid("causation_id", request.causation_id)
+        expect = None if request.expect is None else _expected(request.expect)
         said = command.content()
         if self.authorize is not allow_all:
             verdict = self.authorize(by, type(command).__name__, command, tuple(command.model_fields_set))
             if isinstance(verdict, Deny):
                 raise Denied(f"{by} may not {type(command).__name__}: {verdict.reason}")
         fingerprint = self.store.keys.fingerprint(said + _said_around(by, behalf, at))
-        context = Context(by, at, command_id, request.correlation_id or command_id, request.causation_id, behalf)
+        context = Context(by, at, command_id, correlation, causation, behalf)
         fresh = command.left_out()
         complete = command.completed(command_id) if fresh else command
-        return Prepared(complete, decision, context, fingerprint, request.expect, request.command_id is not None, fresh)
+        return Prepared(complete, decision, context, fingerprint, expect, request.command_id is not None, fresh)
 
     # -- many commands --------------------------------------------------------------------------
 
@@ -175,6 +177,8 @@ class Writer:
         self, requests: Iterable[Request], batch: int, *, stop_on_refusal: bool
     ) -> Iterator[Receipt | CRMError]:
         """Carry out any number of commands in order, `batch` of them in a transaction; one outcome each."""
+        if not isinstance(batch, int) or batch < 1:
+            raise Invalid("batch", [("batch", "must be a whole number from 1")])
         source = iter(requests)
         while chunk := list(islice(source, batch)):
             for outcome in self._chunk(chunk, stop_on_refusal=stop_on_refusal):
@@ -302,7 +306,15 @@ def _aware(at: datetime) -> datetime:
         raise Invalid("at", [("at", str(error) if isinstance(error, ValueError) else "must be a datetime")]) from None
 
 
-def _command_id(value: object) -> UUID:
+def _uuid(field: str, value: object) -> UUID:
     if isinstance(value, UUID):
         return value
-    raise Invalid("command_id", [("command_id", "must be a UUID")])
+    raise Invalid(field, [(field, "must be a UUID")])
+
+
+def _expected(expect: object) -> dict[UUID, int]:
+    if isinstance(expect, Mapping) and all(
+        isinstance(stream, UUID) and type(version) is int and version >= 0 for stream, version in expect.items()
+    ):
+        return dict(expect)
+    raise Invalid("expect", [("expect", "must map stream ids (UUID) to versions (whole numbers from 0)")])

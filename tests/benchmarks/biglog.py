@@ -23,7 +23,7 @@ from crm_core.kernel.messages import Event
 from crm_core.kernel.money import Money
 from crm_core.kernel.recorded import Actor, Context, context_text, header_open
 from crm_core.kernel.time import SystemClock, stamp
-from crm_core.store.log import Entry
+from crm_core.store.mapper import Entry
 from crm_core.store.mapper import Drafted, EventMapper
 from crm_core.store.opening import open_store
 from tests.benchmarks.deals import STAGES, TEXT, TITLE

@@ -1,8 +1,8 @@
 """Views and policies moved on by workers that are killed; what is wrong with them afterwards."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Iterable, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +21,15 @@ VIEWS = (pipeline, timeline, retention, directory)
 POLICIES = (follow_up_on_demo_request, thank_on_purchase)
 Plant = Callable[[], None]
 """Plants a fault in the process that calls it."""
-STORY_EVENTS = 30
-"""About how many events a story of the workload has; only used to make enough of them."""
 
 
 def sound() -> None:
     """No fault."""
 
 
-def views_under_kills(url: str, folder: Path, *, kills: int, plant: Plant = sound) -> tuple[Kills, list[str], int]:
+def views_under_kills(
+    url: str, folder: Path, *, kills: int, plant: Plant = sound, views: Sequence[Any] = VIEWS, page: int = 7
+) -> tuple[Kills, list[str], int]:
     """Kill whoever folds the views; how often, what is then wrong with them, and how many rows they have."""
     board, journal = Board(), Journal(folder / "journal")
 
@@ -40,8 +40,8 @@ def views_under_kills(url: str, folder: Path, *, kills: int, plant: Plant = soun
     def follow() -> None:
         plant()
         board.show_transactions()
-        crm_core.following.PAGE = 7
-        with CRM.open(url, follow=VIEWS) as crm:
+        crm_core.following.PAGE = page
+        with CRM.open(url, follow=views) as crm:
             board[STARTED] = 1
             crm.settle(timeout=100)
             board[IDLE] = 1
@@ -49,14 +49,14 @@ def views_under_kills(url: str, folder: Path, *, kills: int, plant: Plant = soun
 
     fork(more, folder).join()
     killed = kill_in_a_loop(follow, board, folder, kills=kills, seed=2, when_idle=lambda: fork(more, folder).join())
-    with CRM.open(url, follow=VIEWS) as crm:
+    with CRM.open(url, follow=views) as crm:
         head = crm.settle()
-        live, replayed = views_of(crm, VIEWS), views_of(crm, VIEWS, head)
-        for view in VIEWS:
+        live, replayed = views_of(crm, views), views_of(crm, views, head)
+        for view in views:
             crm.rebuild(view)
-        wrong = [f"{view.name} is not what the history says" for view, *rows in zip(VIEWS, live, replayed, strict=True) if rows[0] != rows[1]]
-        rebuilt = views_of(crm, VIEWS)
-        wrong += [f"{view.name} is not what a rebuild gives" for view, *rows in zip(VIEWS, live, rebuilt, strict=True) if rows[0] != rows[1]]
+        wrong = [f"{view.name} is not what the history says" for view, *rows in zip(views, live, replayed, strict=True) if rows[0] != rows[1]]
+        rebuilt = views_of(crm, views)
+        wrong += [f"{view.name} is not what a rebuild gives" for view, *rows in zip(views, live, rebuilt, strict=True) if rows[0] != rows[1]]
         if not crm.verify().intact:
             wrong.append(str(crm.verify()))
     return killed, wrong, sum(map(len, live))

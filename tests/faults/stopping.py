@@ -1,10 +1,13 @@
 """PostgreSQL stopped at once under load, again and again; which of the answers it gave are lost afterwards."""
 
+import os
 import random
+import signal
 import threading
 from collections import Counter
 from collections.abc import Callable
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
@@ -13,9 +16,10 @@ from uuid import UUID, uuid4
 
 import psycopg
 
-from crm_core import CRM, Money, Receipt, Request
-from crm_core.commands import AddContact, AssignDeal, OpenDeal
-from crm_core.errors import AlreadyOnRecord, DatabaseUnavailable
+import crm_core.writing
+from crm_core import CRM, Conflict, Money, Receipt, Request
+from crm_core.commands import AddContact, AssignDeal, OpenDeal, RenameContact
+from crm_core.errors import AlreadyOnRecord, CommandIdReused, DatabaseUnavailable
 from crm_core.writing import Writer
 from tests.faults.children import pause
 from tests.faults.workload import id_of
@@ -199,3 +203,81 @@ def _check(found: Stopping, url: str, schema: str, server: PostgresServer, answe
             known = receipt.command_id in commands and all(facts.get(one.position) == one.id for one in receipt.events)
             found.lost[answer.kind] += not known or receipt.position > max(facts, default=0)
     found.lost = +found.lost
+
+
+def survives(server: PostgresServer, ask: Callable[[CRM, Request], object]) -> bool:
+    """Whether what `ask` is told is still true after a stop that comes at once.
+
+    A first process appends and waits for the disk, which takes long; its rows can be read already. A second
+    one asks about them, the server stops the moment it has its answer, and the rows are there again or not.
+    """
+    url = f"{server.dsn}&schema=early_{uuid4().hex[:8]}"
+    contact = id_of("early")
+    request = Request(AddContact(contact_id=contact, name="Ada"), "ann", command_id=uuid4())
+    with CRM.open(url, follow=[]) as writer, CRM.open(url, follow=[]) as reader, patch.object(crm_core.writing, "_RECONNECTS", -1):
+        reader.execute(OpenDeal(title="New roof", amount=Money(1, "EUR"), owner="ann"), by="ann")
+        slow = threading.Thread(target=_ignoring_its_end, args=[writer, request])
+        with psycopg.connect(server.dsn) as holder:
+            holder.execute("SELECT pg_advisory_xact_lock(%s)", [writer._store.database.lock_key])  # type: ignore[attr-defined]  # noqa: SLF001
+            slow.start()
+            _until(server, "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'advisory' AND query LIKE '%%SET LOCAL%%'")
+        schema = url.rpartition("=")[2]
+        _until(server, f"SELECT 1 FROM {schema}.crm_events WHERE stream = '{contact}'")
+        ask(reader, request)
+        kill_at_once(server)
+        slow.join()
+    server.start()
+    with CRM.open(url, follow=[]) as crm:
+        return any(fact.stream == contact for fact in crm.log())
+
+
+def _ignoring_its_end(crm: CRM, request: Request) -> None:
+    with suppress(DatabaseUnavailable):
+        crm.execute(request.command, by="ann", command_id=request.command_id)
+
+
+def _until(server: PostgresServer, question: str) -> None:
+    with psycopg.connect(server.dsn, autocommit=True) as connection:
+        for _ in range(5_000):
+            if connection.execute(question).fetchone():
+                return
+            pause(0.001)
+    raise AssertionError(f"never: {question}")
+
+
+def kill_at_once(server: PostgresServer) -> None:
+    """As `stop("immediate")` does, without starting a program first; returns when the server is gone."""
+    file = server.data / "postmaster.pid"
+    os.kill(int(file.read_text().split()[0]), signal.SIGQUIT)
+    while file.exists():
+        pause(0.002)
+
+
+def _refused(kind: type[Exception], ask: Callable[[CRM, Request], object]) -> Callable[[CRM, Request], object]:
+    def asked(crm: CRM, request: Request) -> None:
+        try:
+            ask(crm, request)
+        except kind:
+            return
+        raise AssertionError(f"no {kind.__name__}")
+
+    return asked
+
+
+EARLY: dict[str, Callable[[CRM, Request], object]] = {
+    "a replayed receipt": lambda crm, request: crm.execute(request.command, by="ann", command_id=request.command_id),
+    "a replayed receipt of many": lambda crm, request: list(crm.execute_many([request])),
+    "a probed receipt": lambda crm, request: crm._writer._resolve(crm._writer.prepare(request)),  # noqa: SLF001 - by itself
+    "a refusal": _refused(AlreadyOnRecord, lambda crm, request: crm.execute(request.command, by="ann")),
+    "a refusal among many": lambda crm, request: list(crm.execute_many([request._replace(command_id=uuid4())])),
+    "a conflict": _refused(Conflict, lambda crm, request: crm.execute(_rename(), by="ann", expect={id_of("early"): 0})),
+    "a used command id": _refused(CommandIdReused, lambda crm, request: crm.execute(_rename(), by="ann", command_id=request.command_id)),
+    "settled": lambda crm, _: crm.settle(),
+    "a durable history": lambda crm, _: crm.history(id_of("early"), durable=True),
+    "a durable log": lambda crm, _: list(crm.log(durable=True)),
+}
+"""Ways to learn of an event that another process has just appended."""
+
+
+def _rename() -> RenameContact:
+    return RenameContact(contact_id=id_of("early"), name="Ada Okafor")

@@ -3,6 +3,8 @@
 import random
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -30,7 +32,7 @@ from crm_core.commands import (
     WinDeal,
 )
 from crm_core.definitions.pipelines import SHIPPED
-from crm_core.following import Follower, Loader, Work
+from crm_core.following import Loader, Work
 from crm_core.kernel.ids import AccountId, ContactId, DealId, LeadId, TicketId
 from crm_core.kernel.messages import Command
 from crm_core.kernel.recorded import Recorded
@@ -56,7 +58,15 @@ def store(store_url: str, clock: ManualClock) -> Iterator[Store]:
     opened.close()
 
 
-def fold(store: Store, projection: Projection, facts: Sequence[Recorded], page: int = 500) -> None:  # type: ignore[type-arg]
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def durable_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A URL of each store that several processes can open, empty."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'crm.db'}"
+    return str(request.getfixturevalue("postgres_url"))
+
+
+def fold(store: Store, projection: Projection[Any], facts: Sequence[Recorded], page: int = 500) -> None:
     """Hand these facts to the view, page by page, as a loader would."""
     Loader(store, [], None, ManualClock(START)).prepare(projection)
     wanted = None if projection.types is None else set(projection.types)
@@ -66,21 +76,21 @@ def fold(store: Store, projection: Projection, facts: Sequence[Recorded], page: 
             projection.fold(Work(transaction, some, facts[start].position, START, lambda _: []))
 
 
-def kept(store: Store, projection: Projection) -> list[object]:  # type: ignore[type-arg]
+def kept(store: Store, projection: Projection[Any]) -> list[object]:
     """The rows in the database, by key."""
     with store.database.reading() as transaction:
         return list(projection.select(transaction, {}))
 
 
-def a_lot_happens(crm: CRM, seed: int = 1) -> None:
+def a_lot_happens(crm: CRM, rounds: int = 40) -> None:
     """A few hundred facts about a few people, deals and tickets; two of the people are forgotten on the way."""
-    dice = random.Random(seed)
-    for command in _business(dice):
+    dice = random.Random(1)
+    for command in _business(dice, rounds):
         at = START - timedelta(days=dice.randrange(400))
         crm.execute(command, by=dice.choice(["kim", "lee", "integration:shop"]), at=at)
 
 
-def _business(dice: random.Random) -> Iterator[Command]:
+def _business(dice: random.Random, rounds: int) -> Iterator[Command]:
     def ids() -> UUID:
         return UUID(int=dice.getrandbits(128), version=4)
 
@@ -104,17 +114,17 @@ def _business(dice: random.Random) -> Iterator[Command]:
     yield ConvertLead(
         lead_id=lead, name="Lea Lead", company="Lead & Co", title="First deal", amount=Money(500, "EUR"), owner="lee"
     )
-    yield from _work(dice, people[:4], deals, tickets)
+    yield from _work(dice, people[:4], deals, tickets, rounds)
     yield ForgetPerson(contact_id=people[0], ground="objection")
-    yield from _work(dice, people[1:4], deals, tickets[1:])
+    yield from _work(dice, people[1:4], deals, tickets[1:], rounds)
     yield ForgetPerson(contact_id=people[5], ground="consent_withdrawn")
-    yield from _work(dice, people[1:4], deals, tickets[1:])
+    yield from _work(dice, people[1:4], deals, tickets[1:], rounds)
 
 
 def _work(
-    dice: random.Random, people: list[ContactId], deals: list[DealId], tickets: list[TicketId]
+    dice: random.Random, people: list[ContactId], deals: list[DealId], tickets: list[TicketId], rounds: int
 ) -> Iterator[Command]:
-    for number in range(40):
+    for number in range(rounds):
         person, deal = dice.choice(people), deals[number % len(deals)]
         amount = Money(dice.randrange(1, 5000), dice.choice(["EUR", "EUR", "USD"]))
         yield RecordPurchase(contact_id=person, amount=amount, quantity=dice.randrange(1, 4))
@@ -132,6 +142,3 @@ def _work(
         yield ReopenDeal(deal_id=deal)
     yield WinDeal(deal_id=deals[0], closed_on=DAY, amount=Money("99.90", "EUR"))
     yield ReopenDeal(deal_id=deals[0])
-
-
-__all__ = ["Follower", "a_lot_happens", "fold", "kept"]

@@ -17,7 +17,7 @@ BJORK = ContactAdded(contact_id=ContactId(NOWHERE), name="BJÖRK Straße 100%", 
 
 def test_everybody_is_listed_under_the_name_they_go_by() -> None:
     found = rows(directory, captured, fabrikam, ada, opened, asked)
-    assert {id: (row.kind, row.name) for id, row in found.items()} == {
+    assert {thing: (row.kind, row.name) for thing, row in found.items()} == {
         LEAD: ("lead", "Ada Okafor"),
         FABRIKAM: ("account", "Fabrikam"),
         ADA: ("contact", "Ada Okafor"),

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -16,9 +17,9 @@ from crm_core.kernel.ids import ContactId
 from crm_core.kernel.personal import Personal
 from crm_core.kernel.recorded import Recorded
 from crm_core.kernel.time import ManualClock
-from crm_core.store.opening import Store, open_store
+from crm_core.store.opening import open_store
 from projections import Projection, directory, pipeline, projection, retention, standard, timeline
-from tests.projections.conftest import START, a_lot_happens
+from tests.projections.conftest import START, a_lot_happens, kept
 
 ADA = ContactId(UUID(int=1))
 PHASES = ["few rows in memory", "all rows in memory"]
@@ -36,7 +37,7 @@ def crm(
     monkeypatch.setattr("projections.engine.rebuild.MOST_ROWS", request.param)
     monkeypatch.setattr("crm_core.following.PAGE", 20)
     with CRM.open(store_url, follow=standard(), clock=clock) as opened:
-        a_lot_happens(opened)
+        a_lot_happens(opened, rounds=12)
         opened.settle()
         yield opened
 
@@ -49,7 +50,7 @@ def tables(crm: CRM) -> set[str]:
     return {name for (name,) in ask(crm, sql) if name.startswith("crm_view_")}
 
 
-def ask(crm: CRM, sql: str) -> list[tuple[object, ...]]:
+def ask(crm: CRM, sql: str) -> list[tuple[Any, ...]]:
     """What plain SQL says."""
     return crm.view(pipeline).ask(lambda transaction: [tuple(row) for row in transaction.execute(sql).fetchall()])
 
@@ -156,7 +157,7 @@ def test_plain_sql_reads_the_new_rows_under_the_same_name(crm: CRM) -> None:
     before = ask(crm, sums)
     crm.rebuild(pipeline)
     assert ask(crm, sums) == before
-    assert len(before) > 1
+    assert before
 
 
 class TestFailing:
@@ -225,12 +226,20 @@ def second_version(row: NamedBuyer | None, event: PurchaseRecorded | ContactAdde
             return None if row is None else NamedBuyer(row.contact_id, row.times + 1, row.name)
 
 
-def test_a_new_version_is_folded_anew_and_takes_the_name_of_the_old(store_url: str, clock: ManualClock) -> None:
-    with CRM.open(store_url, follow=[first_version, pipeline], clock=clock) as crm:
+@pytest.fixture
+def bought_once(durable_url: str, clock: ManualClock) -> str:
+    """The URL of a database in which Ada bought something."""
+    with CRM.open(durable_url, follow=[], clock=clock) as crm:
         crm.execute(AddContact(contact_id=ADA, name="Ada"), by="kim")
         crm.execute(RecordPurchase(contact_id=ADA, amount=Money(1, "EUR")), by="kim")
+    return durable_url
+
+
+def test_a_new_version_is_folded_anew_and_takes_the_name_of_the_old(bought_once: str) -> None:
+    with CRM.open(bought_once, follow=[first_version, pipeline]) as crm:
         crm.settle()
         assert ask(crm, "SELECT times FROM buyers") == [(1,)]
+    with CRM.open(bought_once, follow=[second_version, pipeline]) as crm:
         assert crm.view(second_version, after=2).rows == [NamedBuyer(ADA, 1, "Ada")]
         assert ask(crm, "SELECT times, name FROM buyers") == [(1, "Ada")]
         assert "crm_view_buyers_v1" not in tables(crm)
@@ -238,35 +247,29 @@ def test_a_new_version_is_folded_anew_and_takes_the_name_of_the_old(store_url: s
         assert ask(crm, "SELECT times, name FROM buyers") == [(1, "Ada")]
 
 
-def test_an_older_version_opened_later_does_not_take_the_name_back(store_url: str, clock: ManualClock) -> None:
-    with CRM.open(store_url, follow=[second_version, pipeline], clock=clock) as crm:
-        crm.execute(AddContact(contact_id=ADA, name="Ada"), by="kim")
-        crm.execute(RecordPurchase(contact_id=ADA, amount=Money(1, "EUR")), by="kim")
+def test_an_older_version_opened_later_does_not_take_the_name_back(bought_once: str) -> None:
+    with CRM.open(bought_once, follow=[second_version, pipeline]) as crm:
         crm.settle()
-        assert crm.view(first_version, after=2).rows == [Buyer(ADA, 1)]
-        assert crm.rebuild(first_version) == 2
+        with CRM.open(bought_once, follow=[first_version]) as older:
+            assert older.view(first_version, after=2).rows == [Buyer(ADA, 1)]
+            assert older.rebuild(first_version) == 2
+            assert older.view(first_version).rows == [Buyer(ADA, 1)]
         assert ask(crm, "SELECT times, name FROM buyers") == [(1, "Ada")]
         assert crm.view(second_version).rows == [NamedBuyer(ADA, 1, "Ada")]
 
 
-def test_two_loaders_that_fold_the_same_stretch_double_nothing(store: Store, clock: ManualClock) -> None:
-    with CRM.open("memory://", follow=[], clock=clock) as source:
-        source.execute(AddContact(contact_id=ADA, name="Ada"), by="kim")
-    loaders = [Loader(store, [first_version], None, clock) for _ in range(2)]
-    other = open_store(store.url, clock) if store.url != "memory://" else store
-    crm = CRM(store, [first_version], clock, lambda *_: None, "")  # type: ignore[arg-type]
-    crm.execute(AddContact(contact_id=ADA, name="Ada"), by="kim")
-    for _ in range(30):
-        crm.execute(RecordPurchase(contact_id=ADA, amount=Money(1, "EUR")), by="kim")
-
-    late, position = loaders[1], {"buyers/1": 0}
-    late.prepare(first_version)
-    late.positions = lambda: dict(position)  # type: ignore[method-assign]
-    assert loaders[0].advance([first_version], 31)
-    late.advance([first_version], 31)
-    assert crm.view(first_version).rows == [Buyer(ADA, 30)]
-    if other is not store:
-        other.close()
+def test_two_loaders_that_fold_the_same_stretch_double_nothing(bought_once: str, clock: ManualClock) -> None:
+    stores = [open_store(bought_once, clock) for _ in range(2)]
+    first, second = (Loader(store, [first_version], None, clock) for store in stores)
+    second.prepare(first_version)
+    before = second.positions()
+    assert first.advance([first_version], 2)
+    second.positions = lambda: before  # type: ignore[method-assign] # it looked before the first was done
+    second.advance([first_version], 2)
+    assert kept(stores[0], first_version) == [Buyer(ADA, 1)]
+    assert first.positions() == {"buyers/1": 2}
+    for store in stores:
+        store.close()
 
 
 @pytest.mark.postgres

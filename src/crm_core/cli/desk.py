@@ -23,6 +23,7 @@ from crm_core.reading import AsOf, Axis
 
 _WIDE = 120
 """Columns where no terminal says how many there are."""
+_PIECE = 8_192
 _SHORTEST = 6
 _AMBIGUOUS = 5
 
@@ -142,12 +143,11 @@ class Desk:
             BrokenPipeError: nobody reads it any more.
         """
         if self.as_json:
-            sys.stdout.write(f"{as_json(answer.document)}\n")
+            _write(f"{as_json(answer.document)}\n")
         elif isinstance(answer.shown, str):
-            sys.stdout.write(answer.shown)
+            _write(answer.shown)
         else:
             self._print(answer)
-        sys.stdout.flush()
 
     def _print(self, answer: Answer) -> None:
         console = paper(sys.stdout)
@@ -158,7 +158,7 @@ class Desk:
         text = printed.get()
         if not sys.stdout.isatty():
             text = "".join(f"{line.rstrip()}\n" for line in text.splitlines())
-        sys.stdout.write(text)
+        _write(text)
 
     def tell(self, text: str) -> None:
         """A remark while working, on stderr; programs that read JSON are spared it."""
@@ -182,6 +182,13 @@ class Desk:
         ) as bar:
             task = bar.add_task(what, total=None)
             yield lambda done, of: bar.update(task, completed=done, total=of)
+
+
+def _write(text: str) -> None:
+    """To stdout, in pieces: unbuffered, one large write to a pipe that is closed meanwhile seems to succeed."""
+    for start in range(0, len(text), _PIECE):
+        sys.stdout.write(text[start : start + _PIECE])
+    sys.stdout.flush()
 
 
 def colourful(stream: IO[str]) -> bool:

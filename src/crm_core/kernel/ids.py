@@ -34,7 +34,7 @@ def new() -> Any:
 
 
 def derived(source: UUID, *parts: object) -> UUID:
-    """An id that follows from another: the same parts give the same id, everywhere and always (RFC 4122, version 5)."""
+    """An id that follows from another: the same parts give the same id, always (RFC 4122, version 5)."""
     name = str(parts[0]) if len(parts) == 1 else "/".join([str(part) for part in parts])
     digest = sha1(source.int.to_bytes(16, "big") + name.encode()).digest()  # noqa: S324 - what the RFC says, no secret
     return made_id(int.from_bytes(digest[:16], "big"), 5)

@@ -20,7 +20,7 @@ _CONFIG = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, all
 class _Translating(ModelMetaclass):
     """Constructing a message with wrong input raises our `Invalid`, which names field and rule and no value."""
 
-    def __call__(cls, *args: Any, **values: Any) -> Any:
+    def __call__(cls, *args: Any, **values: Any) -> Any:  # noqa: N805 - the self of a metaclass is a class
         try:
             return super().__call__(*args, **values)
         except ValidationError as error:
@@ -49,7 +49,7 @@ class _Hidden:
 
 
 class Event(Message):
-    """A fact, named noun + past participle. Declare it once, with its stored name:
+    """A fact, named noun + past participle. Declare it once, with its stored name.
 
     ```python
     class DealWon(Event, type="deal.won", says="won for {amount}"):

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from crm_core.kernel.catalogue import catalogue, sentence
 from crm_core.kernel.errors import Invalid
+from crm_core.kernel.ids import NAMESPACE
 from crm_core.kernel.messages import Event
 from crm_core.kernel.time import stamp, unstamp
 
@@ -27,30 +28,42 @@ class Actor:
     kind: str
     id: str
 
+    def __post_init__(self) -> None:
+        if self.kind not in _KINDS:
+            raise Invalid("actor", [("actor", f"the kind must be one of {', '.join(_KINDS)}, followed by :id")])
+        if (
+            not isinstance(self.id, str)
+            or not self.id.strip()
+            or len(self.id) > _LONGEST_ACTOR
+            or not self.id.isprintable()
+        ):
+            raise Invalid(
+                "actor", [("actor", f"the id must be text of at most {_LONGEST_ACTOR} printable characters, not blank")]
+            )
+
     @classmethod
-    def parse(cls, text: object) -> "Actor":
+    def parse(cls, text: object, field: str = "by") -> "Actor":
         """An actor from `kind:id`, or from a bare login, which is a user; an actor stays as it is.
 
         Raises:
-            Invalid: empty, or a kind that does not exist.
+            Invalid: empty, or a kind that does not exist; names the field.
         """
         if isinstance(text, Actor):
             return text
-        if not isinstance(text, str) or not text.strip() or len(text) > _LONGEST_ACTOR or "\0" in text:
-            raise Invalid("by", [("by", "must be an actor: a login, or kind:id")])
+        if not isinstance(text, str):
+            raise Invalid(field, [(field, "must be an actor: a login, or kind:id")])
         kind, colon, name = text.partition(":")
-        if not colon:
-            kind, name = "user", text
-        if kind not in _KINDS or not name:
-            raise Invalid("by", [("by", f"the kind must be one of {', '.join(_KINDS)}, followed by :id")])
-        return cls(kind, name)
+        try:
+            return cls(kind, name) if colon else cls("user", text)
+        except Invalid as error:
+            raise Invalid(field, [(field, rule) for _, rule in error.problems]) from None
 
     def __str__(self) -> str:
         return f"{self.kind}:{self.id}"
 
 
 class Ref(NamedTuple):
-    """Something a fact regards: a kind and an id, such as contact 5f1c…"""
+    """Something a fact regards: a kind, such as contact, and an id."""
 
     kind: str
     id: UUID
@@ -96,7 +109,7 @@ class Recorded:
         by: str = "user:test",
         regards: tuple[Ref, ...] = (),
         recorded_at: datetime | None = None,
-        command_id: UUID = UUID(int=1),
+        command_id: UUID = NAMESPACE,
     ) -> Self:
         """A fact with an envelope made by hand, for tests of folds."""
         entry = catalogue.of(event)

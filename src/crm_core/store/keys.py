@@ -75,8 +75,8 @@ class KeyRing:
         with self._database.writing() as transaction:
             for subject in subjects:
                 changed = transaction.execute(
-                    "INSERT INTO crm_keys (subject, key, erased_at) VALUES (?, NULL, ?) "
-                    "ON CONFLICT (subject) DO UPDATE SET key = NULL, erased_at = excluded.erased_at WHERE crm_keys.key IS NOT NULL",
+                    "INSERT INTO crm_keys (subject, key, erased_at) VALUES (?, NULL, ?) ON CONFLICT (subject) "
+                    "DO UPDATE SET key = NULL, erased_at = excluded.erased_at WHERE crm_keys.key IS NOT NULL",
                     [subject, stamp(at)],
                 )
                 destroyed += changed.rowcount

@@ -1,6 +1,5 @@
 """The log: gapless positions in commit order, a hash chain over them, links to customers, command ids."""
 
-import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,13 +20,11 @@ from crm_core.kernel.errors import CommandIdReused, CRMError, FollowerHalted, Un
 from crm_core.kernel.recorded import Receipt, RecordedEvent, header_close
 from crm_core.kernel.time import Clock, stamp, unstamp
 from crm_core.ledger.chain import GENESIS, chained
-from crm_core.store.mapper import StoredRow
-from crm_core.store.port import Database, Transaction, UniqueViolation
+from crm_core.store.mapper import Entry, StoredRow
+from crm_core.store.port import Database, StreamsMoved, Transaction, UniqueViolation
 
 COLUMNS = "position, type, type_version, stream, version, at, header, sealed, public"
 """What a reader of events selects, in this order."""
-_REST = 20
-"""After somebody else was quicker, so many appends go the ordinary way."""
 _STATE_COLUMNS = "position, type, type_version, stream, version, at, '', sealed, public"
 """The same for readers that fold a state, who need no envelope."""
 _HEAD = "SELECT position, recorded_at, chain FROM crm_events ORDER BY position DESC LIMIT 1"
@@ -47,10 +44,6 @@ _EVENT_COLUMNS = (
 _COMMAND_COLUMNS = ("command_id", "fingerprint", "thing", "position", "events", "recorded_at")
 
 
-class StreamsMoved(Exception):
-    """Some stream is no longer at the version it was decided on."""
-
-
 @dataclass(frozen=True, slots=True)
 class Head:
     """The newest row: where the next one goes."""
@@ -60,22 +53,10 @@ class Head:
     chain: bytes
 
 
-@dataclass(slots=True)
-class Entry:
-    """One command about to be appended: its events, and the streams it only looked at, with their versions."""
-
-    command_id: UUID
-    fingerprint: bytes
-    thing: UUID
-    rows: list[StoredRow]
-    looked_at: dict[UUID, int]
-
-
 @dataclass(frozen=True, slots=True)
 class _Written:
-    """Rows in their final form, the head behind them, and the receipts for them."""
+    """Rows in their final form, and the receipts for them."""
 
-    head: Head
     tables: tuple[tuple[str, Sequence[str], list[tuple[Any, ...]]], ...]
     receipts: list[Receipt]
 
@@ -94,9 +75,6 @@ class EventLog(ApplicationRecorder):
     def __init__(self, database: Database, clock: Clock) -> None:
         self.database = database
         self.clock = clock
-        self._newest: Head | None = None
-        self._alone = threading.Lock()
-        self._rest = 0
 
     # -- writing --------------------------------------------------------------------------------
 
@@ -114,34 +92,26 @@ class EventLog(ApplicationRecorder):
         self._check_unmoved(transaction, entries)
         written = self._written(head, entries)
         transaction.insert(*written.tables)
-        transaction.newest = written.head
         return written.receipts
 
-    def append_at_once(self, entry: Entry) -> Receipt | None:
-        """Append one command in a single statement, behind the row this process appended last; None: not this time.
+    def append_alone(self, entry: Entry) -> Receipt | None:
+        """Append one command in a single call, where the database has one for it; None: it has not.
 
-        Tried only where nobody else seems to append: the rows' own keys refuse it if somebody did.
+        Raises:
+            StreamsMoved, UniqueViolation: as `append`.
         """
-        newest = self._newest
-        if newest is None or entry.looked_at or not self._alone.acquire(blocking=False):
+        answer = self.database.append_alone(entry, stamp(self.clock.now()))
+        if answer is None:
             return None
-        try:
-            self._newest = None
-            written = self._written(newest, [entry])
-            self._rest = _REST
-            if self.database.append_at_once(newest.position, newest.chain, *written.tables):
-                self._newest, self._rest = written.head, 0
-                return written.receipts[0]
-        except UniqueViolation:
-            pass  # somebody else appends; the ordinary way waits for its turn
-        finally:
-            self._alone.release()
-        return None
-
-    def committed(self, transaction: Transaction) -> None:
-        """Remember the newest row, now that it is durable, for `append_at_once`."""
-        self._rest = max(0, self._rest - 1)
-        self._newest = None if self._rest else transaction.newest
+        position, recorded = answer
+        first = position - len(entry.rows) + 1
+        lines = tuple(
+            RecordedEvent(
+                row.event_id, row.topic, cast("UUID", row.originator_id), row.originator_version, first + number
+            )
+            for number, row in enumerate(entry.rows)
+        )
+        return Receipt(entry.command_id, entry.thing, position, unstamp(recorded), lines)
 
     def _written(self, head: Head, entries: Sequence[Entry]) -> "_Written":
         """The rows of these commands, behind this head."""
@@ -171,10 +141,10 @@ class EventLog(ApplicationRecorder):
             ("crm_links", ("thing", "position"), links),
             ("crm_commands", _COMMAND_COLUMNS, commands),
         )
-        return _Written(Head(position, recorded, chain), tables, receipts)
+        return _Written(tables, receipts)
 
     def _check_unmoved(self, transaction: Transaction, entries: Sequence[Entry]) -> None:
-        """Streams that any of these commands writes are checked by their rows' own key; the others here, under the lock."""
+        """Streams that one of these commands writes are checked by their rows' key; the others here, under the lock."""
         looked_at = {stream: version for entry in entries for stream, version in entry.looked_at.items()}
         if len(entries) > 1 and looked_at:
             written = {row.originator_id for entry in entries for row in entry.rows}
@@ -218,7 +188,8 @@ class EventLog(ApplicationRecorder):
         if not count:
             return ()
         rows = transaction.execute(
-            "SELECT position, type, stream, version, header FROM crm_events WHERE position > ? AND position <= ? ORDER BY position",
+            "SELECT position, type, stream, version, header FROM crm_events "
+            "WHERE position > ? AND position <= ? ORDER BY position",
             [last - count, last],
         ).fetchall()
         return tuple(
@@ -278,7 +249,8 @@ class EventLog(ApplicationRecorder):
             in_stream, streams = transaction.where_in("stream", about)
             linked, things = transaction.where_in("thing", about)
             conditions.append(
-                f"position IN (SELECT position FROM crm_events WHERE {in_stream} UNION SELECT position FROM crm_links WHERE {linked})"
+                f"position IN (SELECT position FROM crm_events WHERE {in_stream} "
+                f"UNION SELECT position FROM crm_links WHERE {linked})"
             )
             values += [*streams, *things]
         return transaction.execute(
@@ -298,14 +270,15 @@ class EventLog(ApplicationRecorder):
     def unknown_type(self, transaction: Transaction, after: int, upto: int) -> UnknownEventType | None:
         """The first type or version in this range that this code cannot read."""
         rows = transaction.execute(
-            "SELECT type, type_version, min(position) FROM crm_events WHERE position > ? AND position <= ? GROUP BY type, type_version",
+            "SELECT type, type_version, min(position) FROM crm_events "
+            "WHERE position > ? AND position <= ? GROUP BY type, type_version",
             [after, upto],
         ).fetchall()
         unknown = sorted((first, name, version) for name, version, first in rows if not catalogue.knows(name, version))
         return UnknownEventType(unknown[0][1], unknown[0][2], unknown[0][0]) if unknown else None
 
     def position_at(self, transaction: Transaction, instant: datetime) -> int:
-        """The last position recorded at or before an instant: recorded time never decreases, so it is a binary search."""
+        """The last position recorded at or before an instant: a binary search, since recorded time never decreases."""
         text, low, high = stamp(instant), 0, self.head(transaction).position
         while low < high:
             middle = (low + high + 1) // 2

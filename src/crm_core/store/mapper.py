@@ -1,6 +1,7 @@
 """Between events and their stored form: a header, public JSON, and one sealed blob for each subject."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -60,6 +61,17 @@ class Drafted(NamedTuple):
     opened: str
     subjects: dict[str, UUID]
     links: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Entry:
+    """One command about to be appended: its events, and the streams it only looked at, with their versions."""
+
+    command_id: UUID
+    fingerprint: bytes
+    thing: UUID
+    rows: list[StoredRow]
+    looked_at: dict[UUID, int]
 
 
 class Versioned(NamedTuple):

@@ -1,7 +1,6 @@
 """Opens the database a URL names: checks that it is ours and safe, creates it where it is empty."""
 
 import os
-import sqlite3
 from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any
@@ -15,7 +14,7 @@ from crm_core.store.keys import KeyRing
 from crm_core.store.log import EventLog
 from crm_core.store.mapper import EventMapper
 from crm_core.store.port import Database, Transaction
-from crm_core.store.sqlite import SqliteDatabase
+from crm_core.store.sqlite import SqliteDatabase, tables_in
 from crm_core.store.streams import Streams
 
 SCHEMA = 1
@@ -96,7 +95,10 @@ def open_store(url: str, clock: Clock) -> Store:
 
 
 def _parse(url: str) -> _Address:
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise Invalid("url", [("url", f"must be {_SCHEMES}")]) from None
     options = dict(parse_qsl(parts.query))
     schema = options.pop("schema", "crm")
     durability = options.pop("durability", "full")
@@ -110,6 +112,8 @@ def _parse(url: str) -> _Address:
         or schema[:1].isdigit()
     ):
         raise Invalid("url", [("schema", "must be lower-case letters, digits and underscores")])
+    if options and parts.scheme in ("memory", "sqlite"):
+        raise Invalid("url", [(min(options), "is no option; there are schema, keys and durability")])
     if parts.scheme == "memory":
         return _Address("memory", ":memory:", schema, "memory", keys)
     if parts.scheme == "sqlite" and not parts.netloc and len(parts.path) > 1:
@@ -136,6 +140,8 @@ def _sqlite(address: _Address) -> tuple[Database, Database]:
         )
     else:
         keys_path = address.keys or f"{address.target.removesuffix('.db')}.keys.db"
+        for path, ours in ((address.target, "crm_meta"), (keys_path, "crm_keys")):
+            _refuse_foreign(path, ours)
         database = SqliteDatabase(address.target, durability=address.durability)
         _prepare_sqlite(database)
         keys = SqliteDatabase(keys_path, durability=address.durability)
@@ -145,14 +151,24 @@ def _sqlite(address: _Address) -> tuple[Database, Database]:
     return database, keys
 
 
+def _refuse_foreign(path: str, ours: str) -> None:
+    """Look into a file before anything is changed in it.
+
+    Raises:
+        NotACRMDatabase: it is no SQLite database, or one that holds something else.
+    """
+    tables = tables_in(path)
+    if tables and ours not in tables:
+        raise _foreign(tables)
+
+
 def _prepare_sqlite(database: SqliteDatabase) -> None:
     with database.looking() as transaction:
         tables = _tables(transaction, "SELECT name FROM sqlite_master WHERE type = 'table'")
     if not tables:
         with database.writing() as transaction:
             if not _tables(transaction, "SELECT name FROM sqlite_master WHERE type = 'table'"):
-                for statement in _statements("0001.sqlite.sql"):
-                    transaction.execute(statement)
+                transaction.script(_file("0001.sqlite.sql"))
                 _describe(transaction)
         return
     _check(database, tables)
@@ -163,19 +179,7 @@ def _script(database: SqliteDatabase, name: str) -> None:
         if "crm_secrets" in _tables(transaction, "SELECT name FROM sqlite_master WHERE type = 'table'"):
             return
     with database.writing() as transaction:
-        for statement in _statements(name):
-            transaction.execute(statement)
-
-
-def _statements(name: str) -> list[str]:
-    text = files(__package__).joinpath("schema", name).read_text(encoding="utf-8")
-    statements, pending = [], ""
-    for line in text.splitlines(keepends=True):
-        pending += line
-        if sqlite3.complete_statement(pending):
-            statements.append(pending.strip())
-            pending = ""
-    return statements
+        transaction.script(_file(name))
 
 
 # -- PostgreSQL ---------------------------------------------------------------------------------
@@ -198,13 +202,16 @@ def _postgres(address: _Address) -> tuple[Database, Database]:
         _create_postgres(database, address.schema)
     keys = PostgresDatabase(address.keys or address.target, f"{address.schema}_keys", durability=address.durability)
     with keys.looking() as transaction:
+        if address.durability == "full" and address.keys:
+            _refuse_unsafe(transaction)
         ready = _tables(transaction, "SELECT tablename FROM pg_tables WHERE schemaname = ?", [keys.schema])
+    if ready and "crm_keys" not in ready:
+        raise _foreign(ready)
     if "crm_keys" not in ready:
         with keys.writing() as transaction:
             transaction.lock_log()
             transaction.execute(f"CREATE SCHEMA IF NOT EXISTS {keys.schema}")
-            for statement in _file("keys.postgres.sql").split(";\n"):
-                transaction.execute(statement)
+            transaction.script(_file("keys.postgres.sql"))
     return database, keys
 
 
@@ -215,9 +222,7 @@ def _create_postgres(database: Database, schema: str) -> None:
         if "crm_meta" in _tables(transaction, "SELECT tablename FROM pg_tables WHERE schemaname = ?", [schema]):
             return
         transaction.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
-        for statement in _file("0001.postgres.sql").split(";\n"):
-            if statement.strip():
-                transaction.execute(statement)
+        transaction.script(_file("0001.postgres.sql"))
         _describe(transaction)
 
 
@@ -248,13 +253,18 @@ def _describe(transaction: Transaction) -> None:
     )
 
 
+def _foreign(tables: set[str]) -> NotACRMDatabase:
+    names = ", ".join(sorted(tables)[:3])
+    return NotACRMDatabase(f"this database holds other tables ({names}) and no CRM; nothing was changed")
+
+
 def _check(database: Database, tables: set[str]) -> None:
-    if "crm_meta" not in tables:
-        names = ", ".join(sorted(tables)[:3])
+    if not {"crm_meta", "crm_events"} <= tables:
         database.close()
-        raise NotACRMDatabase(f"this database holds other tables ({names}) and no CRM; nothing was changed")
+        raise _foreign(tables)
     with database.looking() as transaction:
-        found = int(transaction.execute("SELECT value FROM crm_meta WHERE name = 'schema'").fetchone()[0])
+        [value] = transaction.execute("SELECT value FROM crm_meta WHERE name = 'schema'").fetchone() or ["0"]
+    found = int(value) if str(value).isdecimal() else 0
     if found != SCHEMA:
         database.close()
         raise SchemaMismatch(found, SCHEMA)

@@ -11,6 +11,10 @@ class UniqueViolation(Exception):
     """A row with this key is there already."""
 
 
+class StreamsMoved(Exception):
+    """Some stream is no longer at the version it was decided on."""
+
+
 class Rows(Protocol):
     """What a statement answers."""
 
@@ -52,12 +56,14 @@ class Transaction(ABC):
 
     dialect: Dialect
     appended: bool = False
-    newest: Any = None
-    """The log's newest row as this transaction leaves it; None: not known, or others append beside us."""
 
     @abstractmethod
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> Rows:
         """Run one statement."""
+
+    @abstractmethod
+    def script(self, sql: str) -> None:
+        """Run several statements without parameters."""
 
     @abstractmethod
     def executemany(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
@@ -105,17 +111,17 @@ class Database(ABC):
     def appending(self) -> AbstractContextManager[Transaction]:
         """A transaction that appends to the log; durable when the block has ended, perhaps sharing an fsync."""
 
-    def append_at_once(
-        self, position: int, chain: bytes, *tables: tuple[str, Sequence[str], Sequence[Sequence[Any]]]
-    ) -> bool:
-        """Append in a single statement if this is still the newest row; False: it is not, and nothing was done.
+    def append_alone(self, entry: Any, clock: str) -> tuple[int, str] | None:
+        """Append one command in a single call; returns the last position and the recorded time.
 
-        Worth it where a transaction costs round trips; a database in this process says no.
+        For a database behind a network, which then decides under the lock by itself. None: this one has no
+        such call, and `appending` costs it nothing. Durable when it returns, perhaps sharing an fsync.
 
         Raises:
-            UniqueViolation: another row was quicker.
+            StreamsMoved: a stream that was only looked at has moved on.
+            UniqueViolation: a stream or a command id was taken meanwhile.
         """
-        return False
+        return None
 
     @abstractmethod
     def barrier(self) -> None:

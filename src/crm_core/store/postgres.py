@@ -12,19 +12,20 @@ import psycopg
 from psycopg import errors
 
 from crm_core.kernel.errors import CRMError, DatabaseUnavailable, StoreError
-from crm_core.store.port import Database, Dialect, Rows, Transaction, UniqueViolation
+from crm_core.ledger.chain import state_digest
+from crm_core.store.mapper import Entry
+from crm_core.store.port import Database, Dialect, Rows, StreamsMoved, Transaction, UniqueViolation
 
 DIALECT = Dialect(
     name="postgres", uuid="uuid", text="text", integer="bigint", boolean="boolean",
     instant="timestamptz", day="date", decimal="numeric", json="jsonb", blob="bytea",
 )  # fmt: skip
-_TYPES = {
-    **dict.fromkeys(("stream", "thing", "command_id"), "uuid"),
-    **dict.fromkeys(("position", "version"), "bigint"),
-    **dict.fromkeys(("type_version", "events"), "integer"),
-    **dict.fromkeys(("sealed", "chain", "fingerprint"), "bytea"),
-}
-"""The types of the log's columns that are not text."""
+_APPEND = (
+    "SELECT * FROM crm_append(%s, %s, %s, %s, %s, %s::uuid[], %s::bigint[], %s::text[], %s::integer[], %s::text[], "
+    "%s::text[], %s::text[], %s::bytea[], %s::bytea[], %s::uuid[], %s::integer[], %s::uuid[], %s::bigint[])"
+)
+_LIMITS = "-c lock_timeout=30s -c idle_in_transaction_session_timeout=600s"
+"""Nobody waits for a lock, or keeps one, for ever."""
 _FEW = 20
 """Up to so many rows one statement is faster than COPY."""
 BARRIER = "SELECT pg_logical_emit_message(true, 'crm', '')"
@@ -63,6 +64,9 @@ class PostgresTransaction(Transaction):
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> Rows:
         return self._ready().execute(_numbered(sql), parameters, prepare=True)  # type: ignore[return-value]
+
+    def script(self, sql: str) -> None:
+        self._ready().execute(sql.encode())
 
     def executemany(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         self._ready().executemany(_numbered(sql), rows)
@@ -137,22 +141,6 @@ def _insertion(tables: tuple[tuple[str, tuple[str, ...], int], ...]) -> str:
     return f"WITH {named} {last}" if first else last
 
 
-@lru_cache(maxsize=1024)
-def _guarded(tables: tuple[tuple[str, tuple[str, ...], int], ...]) -> str:
-    """The same under the log's lock, and only behind the newest row one believes in: its key then guards the rest."""
-    guard = (
-        "guard AS MATERIALIZED (SELECT pg_advisory_xact_lock(%s) FROM crm_events WHERE position = %s AND chain = %s)"
-    )
-    parts = []
-    for table, columns, count in tables:
-        values = ",".join(f"%s::{_TYPES.get(one, 'text')}" for one in columns)
-        rows = " UNION ALL ".join([f"SELECT {values} FROM guard"] * count)
-        parts.append(f"INSERT INTO {table} ({','.join(columns)}) {rows}")
-    *first, last = parts
-    named = "".join(f", part{number} AS ({part})" for number, part in enumerate(first))
-    return f"WITH {guard}{named} {last}"
-
-
 class PostgresDatabase(Database):
     """A schema of a PostgreSQL database.
 
@@ -180,7 +168,7 @@ class PostgresDatabase(Database):
                 autocommit=True,
                 application_name="crm",
                 connect_timeout=10,
-                options=f"-c search_path={self.schema} -c timezone=UTC -c lock_timeout=30s -c idle_in_transaction_session_timeout=600s",
+                options=f"-c search_path={self.schema} -c timezone=UTC {_LIMITS}",
             )
         except psycopg.Error as error:
             raise DatabaseUnavailable(f"no PostgreSQL answers ({type(error).__name__})") from None
@@ -265,16 +253,23 @@ class PostgresDatabase(Database):
             if transaction.released_early:
                 connection.execute(BARRIER, prepare=True)
 
-    def append_at_once(
-        self, position: int, chain: bytes, *tables: tuple[str, Sequence[str], Sequence[Sequence[Any]]]
-    ) -> bool:
-        filled = [(table, tuple(columns), rows) for table, columns, rows in tables if rows]
-        if sum(len(rows) for _, _, rows in filled) > _FEW:
-            return False
-        statement = _guarded(tuple((table, columns, len(rows)) for table, columns, rows in filled))
-        values = [self.lock_key, position, chain, *(value for _, _, rows in filled for row in rows for value in row)]
+    def append_alone(self, entry: Entry, clock: str) -> tuple[int, str] | None:
+        rows = entry.rows
+        links = [(thing, number) for number, row in enumerate(rows, 1) for thing in row.links]
+        values = (
+            self.lock_key, clock, entry.command_id, entry.fingerprint, entry.thing,
+            [row.stream for row in rows], [row.originator_version for row in rows], [row.topic for row in rows],
+            [row.type_version for row in rows], [row.at for row in rows], [row.header for row in rows],
+            [row.public for row in rows], [row.sealed for row in rows],
+            [state_digest(row.public.encode(), row.sealed) for row in rows],
+            [thing for thing, _ in links], [number for _, number in links],
+            list(entry.looked_at), list(entry.looked_at.values()),
+        )  # fmt: skip
         with self._session() as connection:
-            return connection.execute(statement, values, prepare=True).rowcount > 0
+            [last, recorded, early] = connection.execute(_APPEND, values, prepare=True).fetchone() or ()
+            if early:
+                connection.execute(BARRIER, prepare=True)
+        return last, recorded
 
     def barrier(self) -> None:
         with self._session() as connection:
@@ -301,6 +296,8 @@ def translated(error: psycopg.Error) -> Exception:
     """Our error for PostgreSQL's. Its DETAIL lines can hold row values, so they stay behind."""
     if isinstance(error, errors.UniqueViolation):
         return UniqueViolation(error.diag.constraint_name or "")
+    if isinstance(error, errors.SerializationFailure):
+        return StreamsMoved()
     if isinstance(error, psycopg.OperationalError) and (
         error.sqlstate is None or error.sqlstate.startswith(("57P", "08"))
     ):

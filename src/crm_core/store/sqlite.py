@@ -38,6 +38,14 @@ class SqliteTransaction(Transaction):
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> Rows:
         return self._connection.execute(sql, parameters)
 
+    def script(self, sql: str) -> None:
+        pending = ""
+        for line in sql.splitlines(keepends=True):
+            pending += line
+            if sqlite3.complete_statement(pending):
+                self._connection.execute(pending)
+                pending = ""
+
     def executemany(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         self._connection.executemany(sql, rows)
 
@@ -90,7 +98,7 @@ class SqliteDatabase(Database):
             connection = sqlite3.connect(
                 self.path, timeout=BUSY_S, isolation_level=None, check_same_thread=False, cached_statements=256
             )
-            connection.execute("PRAGMA foreign_keys=ON")
+            connection.execute("PRAGMA secure_delete=ON")  # a destroyed key leaves no bytes behind in its page
             if not self._memory:
                 _in_wal_mode(connection)
                 connection.execute(f"PRAGMA synchronous={'FULL' if self.durability == 'full' else 'OFF'}")
@@ -171,6 +179,25 @@ class SqliteDatabase(Database):
             for connection in self._all if self._pid == os.getpid() else ():
                 connection.close()
             self._all.clear()
+
+
+def tables_in(path: str) -> set[str]:
+    """The tables of a file, which is only looked at; none where there is no file, or nothing readable in it yet.
+
+    Raises:
+        NotACRMDatabase: it is no SQLite database.
+    """
+    if not Path(path).is_file() or not Path(path).stat().st_size:
+        return set()
+    connection = sqlite3.connect(f"{Path(path).absolute().as_uri()}?immutable=1", uri=True)
+    try:
+        return {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorname == "SQLITE_NOTADB":
+            raise translated(error, path) from None
+        return set()  # written to at this moment: whoever opens it properly will see
+    finally:
+        connection.close()
 
 
 def _in_wal_mode(connection: sqlite3.Connection) -> None:

@@ -5,8 +5,8 @@ from crm_core.store.port import Transaction
 _ALL = "SELECT name FROM crm_followers"
 _FORGET = "DELETE FROM crm_followers WHERE name = ?"
 _CLAIM = "INSERT INTO crm_followers (name, position, detail) VALUES (?, 0, ?)"
-_OURS = "UPDATE crm_followers SET detail = detail WHERE name = ? AND detail = ?"
-_KNOWN = "SELECT 1 FROM crm_followers WHERE name = ?"
+_KEEP = "UPDATE crm_followers SET detail = detail WHERE name = ? AND detail = ?"
+_OWNER = "SELECT detail FROM crm_followers WHERE name = ?"
 
 
 def building(checkpoint: str) -> str:
@@ -36,11 +36,12 @@ def claim(transaction: Transaction, mark: str, owner: str) -> None:
     transaction.execute(_CLAIM, [mark, owner])
 
 
-def is_ours(transaction: Transaction, mark: str, owner: str) -> bool:
-    """Whether nobody else claimed the mark since; nobody can before the transaction ends."""
-    return transaction.execute(_OURS, [mark, owner]).rowcount == 1
+def keep(transaction: Transaction, mark: str, owner: str) -> bool:
+    """Whether the mark is still one's own; nobody else can claim it before the transaction ends."""
+    return transaction.execute(_KEEP, [mark, owner]).rowcount == 1
 
 
-def is_there(transaction: Transaction, mark: str) -> bool:
-    """Whether anybody put the mark."""
-    return transaction.execute(_KNOWN, [mark]).fetchone() is not None
+def owner_of(transaction: Transaction, mark: str) -> str | None:
+    """Whose mark it is; None: nobody's, it is not there."""
+    found = transaction.execute(_OWNER, [mark]).fetchone()
+    return None if found is None else str(found[0])

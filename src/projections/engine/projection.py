@@ -148,7 +148,7 @@ class Projection(Generic[Row]):
         rows = self.checked(held.rows)
         if held.forgotten:
             table.scrub(transaction, held.forgotten)
-            if marks.is_there(transaction, marks.building(self.checkpoint)):
+            if marks.owner_of(transaction, marks.building(self.checkpoint)) is not None:
                 table.beside().scrub(transaction, held.forgotten)
             table.store(transaction, rows.values())
         else:

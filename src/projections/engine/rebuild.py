@@ -112,6 +112,7 @@ class _Building(Generic[Row]):
             with self._loader.database.reading() as reading:
                 self._load(missing, reading)
             return
+        self._require(ours=marks.owner_of(transaction, self._mark) == self._ours)
         found = self._table.load(transaction, missing)
         self._held.admit(found)
         self._loaded.update(found)
@@ -132,12 +133,15 @@ class _Building(Generic[Row]):
             marks.claim(transaction, self._mark, self._ours)
             self._table.insert(transaction, rows.values())
         else:
-            if not marks.is_ours(transaction, self._mark, self._ours):
-                msg = f"another rebuild of {self._projection.name} took over"
-                raise FollowError(msg)
+            self._require(ours=marks.keep(transaction, self._mark, self._ours))
             self._table.scrub(transaction, self._held.forgotten)
             self._table.store(transaction, rows.values())
             self._table.delete(transaction, [key for key in self._loaded if key not in rows])
         self._held.drop()
         self._loaded.clear()
         self._written = True
+
+    def _require(self, *, ours: bool) -> None:
+        if not ours:
+            msg = f"another rebuild of {self._projection.name} took over"
+            raise FollowError(msg)
