@@ -22,6 +22,7 @@ Refused                      a rule said no; nothing was recorded
 ├── TicketIsClosed           the ticket is final
 ├── TicketIsSolved           the ticket is solved; reopen it first
 └── TicketNotSolved          only a solved ticket is reopened or closed
+MoneyError                   no amount of money, or amounts of several currencies
 ```
 """
 

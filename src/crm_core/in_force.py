@@ -22,6 +22,7 @@ class InForce:
         self._store = store
         self._guard = threading.Lock()
         self._position = 0
+        self._breaks = 0
         self._states: dict[str, Any] = {}
         self._types: frozenset[str] = frozenset()
         self._switches: dict[str, int] = {}
@@ -41,12 +42,18 @@ class InForce:
         with self._guard:
             if transaction.appended:
                 return self._position
+            self._forget_what_may_be_lost()
             rows = self._store.log.page(transaction, self._position, 2**62, None, 10_000, about=[DEFINITIONS.id])
             known = [row for row in rows if catalogue.knows(row[1], row[2])]
             for fact in self._store.withholding_mapper.recorded(known):
                 self._take(fact.position, fact.event)
             self._position = rows[-1][0] if rows else self._position
             return self._position
+
+    def _forget_what_may_be_lost(self) -> None:
+        if self._breaks != self._store.database.breaks:
+            self._breaks, self._position = self._store.database.breaks, 0
+            self._states, self._switches = {}, {}
 
     def _take(self, position: int, event: Any) -> None:
         for definition in definitions():

@@ -7,7 +7,7 @@ from typing import Any, Generic, Literal, Protocol, TypeVar, overload
 from uuid import UUID
 
 from crm_core.kernel.catalogue import catalogue
-from crm_core.kernel.errors import Invalid, NotFound
+from crm_core.kernel.errors import Invalid, NotFound, UnknownEventType
 from crm_core.kernel.money import Money, MoneyError, total
 from crm_core.kernel.recorded import Recorded
 from crm_core.kernel.time import Clock, stamp, to_utc
@@ -207,7 +207,9 @@ class Reader:
             return AsOf(position, instant, axis)
 
     def _recorded_at(self, transaction: Transaction, position: int) -> datetime | None:
-        for fact in self._facts(transaction, position - 1, position, None):
+        for fact in self._store.withholding_mapper.recorded(
+            _known(self._store.log.page(transaction, position - 1, position, None, 1))
+        ):
             return fact.recorded_at
         return None
 
@@ -216,12 +218,19 @@ class Reader:
 
         Raises:
             NotFound: the log has never heard of it (by that moment).
+            Invalid: the id is no UUID.
+            UnknownEventType: one of the facts is of a type this code does not know.
         """
+        if not isinstance(thing, UUID):
+            raise Invalid("thing", [("thing", "must be a UUID")])
         moment = self.as_of(as_of, axis)
         with self._store.database.reading() as transaction:
             about = self.identities(thing, transaction)
             rows = self._store.log.page(transaction, 0, moment.position, None, _FAR, about)
-        facts = self._store.open_mapper.recorded([row for row in rows if catalogue.knows(row[1], row[2])])
+        known = _known(rows)
+        if len(known) < len(rows):
+            raise _unknown(rows[len(known)])  # to leave it out would be to say that it did not happen
+        facts = self._store.open_mapper.recorded(known)
         if moment.axis == "occurred" and moment.instant is not None:
             facts = [fact for fact in facts if fact.at <= moment.instant]
         if durable:
@@ -255,20 +264,31 @@ class Reader:
             )
 
     def log(self, after: int, types: Sequence[str] | None, upto: int | None, *, durable: bool) -> Iterator[Recorded]:
-        """The log in order, read page by page; no snapshot is held between pages."""
-        end = _FAR if upto is None else upto
+        """The log in order, read page by page; no snapshot is held between pages.
+
+        Raises:
+            Invalid: no position, or no list of type names.
+            UnknownEventType: after every fact before it, where one is of a type this code does not know.
+        """
+        end = _position("upto", _FAR if upto is None else upto)
+        if isinstance(types, str):
+            raise Invalid("types", [("types", "must be a list of type names, or None for all")])
+        return self._pages(_position("after", after), types, end, durable=durable)
+
+    def _pages(self, after: int, types: Sequence[str] | None, end: int, *, durable: bool) -> Iterator[Recorded]:
         while True:
             with self._store.database.looking() as transaction:
-                facts = self._facts(transaction, after, end, types)
+                rows = self._store.log.page(transaction, after, end, types, _PAGE)
+            known = _known(rows)
+            facts = self._store.open_mapper.recorded(known)
             if durable:
                 self._store.database.barrier()
+            yield from facts
+            if len(known) < len(rows):
+                raise _unknown(rows[len(known)])
             if not facts:
                 return
-            yield from facts
             after = facts[-1].position
-
-    def _facts(self, transaction: Transaction, after: int, upto: int, types: Sequence[str] | None) -> list[Recorded]:
-        return self._store.open_mapper.recorded(self._store.log.page(transaction, after, upto, types, _PAGE))
 
     def live_rows(self, projection: Viewable[Row], where: Mapping[str, Any]) -> tuple[int, list[Row]]:
         """Position and rows of a view, from one snapshot."""
@@ -301,3 +321,19 @@ class Reader:
                 if as_of.axis == "recorded" or as_of.instant is None or fact.at <= as_of.instant:
                     yield fact
             after = rows[-1][0]
+
+
+def _position(field: str, value: object) -> int:
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    raise Invalid(field, [(field, "must be a position: a whole number from 0")])
+
+
+def _known(rows: list[Any]) -> list[Any]:
+    """The rows before the first whose type or version this code does not know."""
+    unknown = next((number for number, row in enumerate(rows) if not catalogue.knows(row[1], row[2])), len(rows))
+    return rows[:unknown]
+
+
+def _unknown(row: Any) -> UnknownEventType:
+    return UnknownEventType(row[1], row[2], row[0])

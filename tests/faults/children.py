@@ -54,16 +54,16 @@ class Board:
         for database in (SqliteDatabase, PostgresDatabase):
             for name in ("writing", "appending"):
                 setattr(database, name, self._shown(getattr(database, name)))
-        at_once = PostgresDatabase.append_at_once
+        alone = PostgresDatabase.append_alone
 
-        def append_at_once(*arguments: Any) -> bool:
+        def append_alone(*arguments: Any) -> Any:
             self[LOG] += 1
             try:
-                return at_once(*arguments)
+                return alone(*arguments)
             finally:
                 self[LOG] = 0
 
-        PostgresDatabase.append_at_once = append_at_once  # type: ignore[method-assign]
+        PostgresDatabase.append_alone = append_alone  # type: ignore[method-assign]
 
     def _shown(self, transaction: Callable[..., AbstractContextManager[Any]]) -> Callable[..., Any]:
         @contextlib.contextmanager

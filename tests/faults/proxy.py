@@ -84,7 +84,7 @@ class _Line:
         while True:
             message = _message(self._client)
             said = self._said(message)
-            commits = b"COMMIT" in said or (b"INSERT INTO crm_commands" in said and not self._in_transaction)
+            commits = b"COMMIT" in said or (b"crm_append(" in said and not self._in_transaction)
             if commits and self._proxy.cut in ("before", "after") and self._proxy.chance():
                 self._cut(str(self._proxy.cut))
             elif _BARRIER in said and self._proxy.cut == "barrier" and self._proxy.chance():

@@ -220,7 +220,7 @@ def survives(server: PostgresServer, ask: Callable[[CRM, Request], object]) -> b
         with psycopg.connect(server.dsn) as holder:
             holder.execute("SELECT pg_advisory_xact_lock(%s)", [writer._store.database.lock_key])  # type: ignore[attr-defined]  # noqa: SLF001
             slow.start()
-            _until(server, "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'advisory' AND query LIKE '%%SET LOCAL%%'")
+            _until(server, "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'advisory' AND application_name = 'crm'")
         schema = url.rpartition("=")[2]
         _until(server, f"SELECT 1 FROM {schema}.crm_events WHERE stream = '{contact}'")
         ask(reader, request)

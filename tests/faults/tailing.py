@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import crm_core.store.postgres
 from crm_core import CRM, Money, Receipt, Recorded, Request
 from crm_core.commands import AddContact, MoveDeal, OpenDeal
+from crm_core.errors import StoreError
 from crm_core.store.log import EventLog
+from crm_core.store.postgres import PostgresDatabase
 from crm_core.writing import Writer
 from tests.faults.children import Child, fork, pause
 from tests.faults.workload import id_of
@@ -143,7 +146,24 @@ def _roll_back_some(dice: random.Random, said: dict[str, Any]) -> None:
         said["waits"] += 1
         wait(writer, attempt)
 
+    alone, call = PostgresDatabase.append_alone, crm_core.store.postgres._APPEND  # noqa: SLF001
+
+    failing = call.replace("*", "last / (last - last), recorded, early", 1)
+
+    def appending_alone(*arguments: Any) -> Any:
+        said["transactions"] += 1
+        fails = dice.random() < 0.2
+        crm_core.store.postgres._APPEND = failing if fails else call  # noqa: SLF001
+        try:
+            return alone(*arguments)
+        except StoreError as error:
+            if not fails or "22012" not in str(error):
+                raise
+            said["rollbacks"] += 1
+            raise RolledBack from None
+
     EventLog.append, Writer._pause = appending, waiting  # type: ignore[method-assign]  # noqa: SLF001
+    PostgresDatabase.append_alone = appending_alone  # type: ignore[method-assign]
 
 
 def _requests(number: int, dice: random.Random) -> Iterator[list[Request]]:

@@ -3,9 +3,11 @@
 import fcntl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 import crm_core.store.postgres
@@ -47,13 +49,32 @@ def no_lock() -> None:
             raise
 
     PostgresTransaction.lock_log = lock_log  # type: ignore[method-assign]
-    PostgresDatabase.append_at_once = lambda *_: False  # type: ignore[method-assign]
+    PostgresDatabase.append_alone = lambda *_: None  # type: ignore[method-assign]
     SqliteDatabase.writing = SqliteDatabase.appending = deferred  # type: ignore[assignment,method-assign]
 
 
 def test_without_the_lock_writers_get_in_each_others_way(disk_url: str, tmp_path: Path, figures: Figures) -> None:
     found = tail(disk_url, tmp_path, appends=800, plant=no_lock)
     figures(fault="no lock", **found.figures)
+
+    assert found.wrong > 0
+
+
+@pytest.mark.postgres
+def test_without_the_lock_in_the_server_call_writers_get_in_each_others_way(
+    postgres_url: str, postgres_dsn: str, tmp_path: Path, figures: Figures
+) -> None:
+    CRM.open(postgres_url, follow=[]).close()
+    script = (files("crm_core.store") / "schema" / "0001.postgres.sql").read_text()
+    unlocked = script[script.index("CREATE FUNCTION crm_append(") :].replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION", 1)
+    assert unlocked.count("pg_try_advisory_xact_lock(lock_key)") == 1
+    unlocked = unlocked.replace("pg_try_advisory_xact_lock(lock_key)", "true")
+    with psycopg.connect(postgres_dsn, autocommit=True) as connection:
+        connection.execute("SELECT set_config('search_path', %s, false)", [postgres_url.rpartition("schema=")[2]])
+        connection.execute(unlocked)
+
+    found = tail(postgres_url, tmp_path, appends=800)
+    figures(fault="no lock in the server call", **found.figures)
 
     assert found.wrong > 0
 
@@ -76,7 +97,7 @@ def test_positions_given_out_without_the_lock_make_readers_miss_events(postgres_
             return _numbered(transaction.execute(then).fetchone(), counter, rows[0])
 
         EventLog.append, PostgresTransaction.lock_log = appending, lock_log  # type: ignore[method-assign]
-        PostgresDatabase.append_at_once = lambda *_: False  # type: ignore[method-assign]
+        PostgresDatabase.append_alone = lambda *_: None  # type: ignore[method-assign]
 
     found = tail(postgres_url, tmp_path, appends=2_000, plant=sequence)
     figures(fault="positions from a sequence", **found.figures)

@@ -121,6 +121,6 @@ def _where(url: str) -> str:
 def _program() -> str:
     """The program as it was called."""
     called = Path(sys.argv[0])
-    if called.name == "__main__.py":
+    if called.parts[-2:] == ("crm_core", "__main__.py"):
         return f"{Path(sys.executable).name} -m crm_core"
     return "crm" if called.name != "crm" or shutil.which("crm") == str(called) else str(called)

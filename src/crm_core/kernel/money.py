@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from pydantic_core import PydanticCustomError, core_schema
 
+from crm_core.kernel.errors import CRMError
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -28,7 +30,7 @@ _EXACT = (str, int, Decimal)
 _set = object.__setattr__
 
 
-class MoneyError(ValueError):
+class MoneyError(CRMError, ValueError):
     """The amount or the currency is not money; says which rule it breaks."""
 
 

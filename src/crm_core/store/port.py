@@ -94,6 +94,8 @@ class Database(ABC):
 
     dialect: Dialect
     durability: str
+    breaks: int = 0
+    """How often a connection broke: what was read before, and was not durable, may never have been."""
 
     @abstractmethod
     def reading(self) -> AbstractContextManager[Transaction]:

@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 from psycopg import errors
 
-from crm_core.kernel.errors import CRMError, DatabaseUnavailable, StoreError
+from crm_core.kernel.errors import CRMError, DatabaseUnavailable, Invalid, StoreError
 from crm_core.ledger.chain import state_digest
 from crm_core.store.mapper import Entry
 from crm_core.store.port import Database, Dialect, Rows, StreamsMoved, Transaction, UniqueViolation
@@ -170,6 +170,8 @@ class PostgresDatabase(Database):
                 connect_timeout=10,
                 options=f"-c search_path={self.schema} -c timezone=UTC {_LIMITS}",
             )
+        except psycopg.ProgrammingError:
+            raise Invalid("url", [("url", "has an option that libpq does not know")]) from None
         except psycopg.Error as error:
             raise DatabaseUnavailable(f"no PostgreSQL answers ({type(error).__name__})") from None
         connection.prepare_threshold = 2
@@ -200,6 +202,7 @@ class PostgresDatabase(Database):
     def _forget_idle(self) -> None:
         """One connection broke, so the others may have: a restarted server knows none of them."""
         with self._guard:
+            self.breaks += 1
             idle, self._idle = self._idle, []
         for connection in idle:
             connection.close()
