@@ -21,7 +21,7 @@ def measured(row: str, place: Place) -> str:
     assert results
     for result in results:
         assert result.case.row in terminal(result)
-        assert all(len(values) == TINY.rounds and min(values) > 0 for values in result.values.values())
+        assert all(len(values) >= TINY.rounds and min(values) > 0 for values in result.values.values())
     return markdown(results)
 
 

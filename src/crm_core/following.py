@@ -194,6 +194,8 @@ class Loader:
         """
         while after < upto:
             page = self._page([follower], after, upto, transaction)
+            if page.upto == after:
+                return
             yield page.facts(follower), page.upto
             after = page.upto
 

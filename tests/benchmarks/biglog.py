@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -23,8 +24,7 @@ from crm_core.kernel.messages import Event
 from crm_core.kernel.money import Money
 from crm_core.kernel.recorded import Actor, Context, context_text, header_open
 from crm_core.kernel.time import SystemClock, stamp
-from crm_core.store.mapper import Entry
-from crm_core.store.mapper import Drafted, EventMapper
+from crm_core.store.mapper import Drafted, Entry, EventMapper
 from crm_core.store.opening import open_store
 from tests.benchmarks.deals import STAGES, TEXT, TITLE
 from tests.benchmarks.places import Site
@@ -64,12 +64,13 @@ def build(site: Site, events: int, deals: int) -> BigLog:
         sealer = store.keys.sealer()
         mapper = store.open_mapper.sealing_with(sealer)
         entries = _entries(mapper, contacts, of_deals, rounds)
-        while batch := [entry for entry, _ in zip(entries, range(BATCH), strict=False)]:
+        while batch := list(islice(entries, BATCH)):
             sealer.flush()
             with store.database.writing() as transaction:
                 store.log.append(transaction, batch)
     finally:
         store.close()
+    site.filled()
     followed = sum(version == 0 or version % 20 in _CHANGES for version in range(rounds)) * deals
     return BigLog(site, len(contacts) + rounds * deals, followed, contacts)
 

@@ -37,7 +37,8 @@ class Arm:
 class Case:
     """What is measured: `arms` do the same, the first of them is ours.
 
-    `reach`: what the design asks for. `warm`: rounds done first and not counted.
+    `reach`: what the design asks for. `warm`: rounds done first and not counted. `times`: how many times as
+    many rounds as others, for work of short rounds.
     """
 
     row: str
@@ -47,6 +48,7 @@ class Case:
     unit: Unit = "/s"
     reach: str = ""
     warm: int = 0
+    times: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,7 @@ class Result:
 def measure(case: Case, rounds: int) -> Result:
     """Let every arm do its work, one after the other, as many times as there are rounds."""
     result = Result(case, {arm.name: [] for arm in case.arms})
-    for number in range(case.warm + rounds):
+    for number in range(case.warm + rounds * case.times):
         for arm in case.arms:
             value = _timed(case.unit, arm.round(number))
             if number >= case.warm:

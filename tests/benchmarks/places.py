@@ -29,6 +29,12 @@ class Site:
     stock: dict[str, str]
     bare: str
 
+    def filled(self) -> None:
+        """Let the server count what was filled in, as it does by itself within a minute: plans depend on it."""
+        if self.database == "postgres":
+            with psycopg.connect(self.bare, autocommit=True) as connection:
+                connection.execute("ANALYZE")
+
 
 class Place(ABC):
     """A disk or a server. `slow`: every fsync waits first."""

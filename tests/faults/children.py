@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
@@ -152,12 +153,19 @@ class Kills:
 
 
 def kill_in_a_loop(
-    work: Callable[[], object], board: Board, folder: Path, *, kills: int, seed: int, life_s: float = 0.03,
+    work: Callable[[], object],
+    board: Board,
+    folder: Path,
+    *,
+    kills: int,
+    seed: int,
+    life_s: float = 0.03,
     when_idle: Callable[[], None] | None = None,
 ) -> Kills:
     """Start a child and kill it, again and again: two of three times once it shows that it is inside a transaction.
 
-    `life_s`: how long it lives at most before that. `when_idle` is called between lives if the child showed that it had nothing left to do.
+    `life_s`: how long it lives at most before that.
+    `when_idle` is called between lives if the child showed that it had nothing left to do.
     """
     dice, done = random.Random(seed), Kills()
     while done.kills < kills:
@@ -168,7 +176,7 @@ def kill_in_a_loop(
         pause(dice.random() * life_s)
         awaited = dice.choices([LOG, KEYS, None], [55, 10, 35])[0]
         if awaited is not None:
-            _wait(lambda: board[awaited] > 0 or board[IDLE] > 0, 0.2)
+            _wait(partial(_shows, board, awaited), 0.2)
             spin(dice.random() * 0.001)
         if child.kill():
             done.kills += 1
@@ -177,6 +185,10 @@ def kill_in_a_loop(
         if board[IDLE] and when_idle is not None:
             when_idle()
     return done
+
+
+def _shows(board: Board, slot: int) -> bool:
+    return board[slot] > 0 or board[IDLE] > 0
 
 
 def _wait(done: Callable[[], bool], seconds: float) -> None:

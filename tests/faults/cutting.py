@@ -27,7 +27,13 @@ class Cutting:
     @property
     def figures(self) -> dict[str, object]:
         """To be noted."""
-        return {"commands": self.commands, "cuts": self.cuts.total(), "doubled": self.doubled, "lost": self.lost, "errors": len(self.errors)}
+        return {
+            "commands": self.commands,
+            "cuts": self.cuts.total(),
+            "doubled": self.doubled,
+            "lost": self.lost,
+            "errors": len(self.errors),
+        }
 
     @property
     def wrong(self) -> int:
@@ -38,13 +44,18 @@ class Cutting:
 Execute = Callable[[CRM, Request], list[Receipt | CRMError]]
 
 
-def cut_commits(server: PostgresServer, when: When, *, commands: int, threads: int = 4, execute: Execute | None = None) -> Cutting:
+def cut_commits(
+    server: PostgresServer, when: When, *, commands: int, threads: int = 4, execute: Execute | None = None
+) -> Cutting:
     """Carry out so many commands while COMMITs are cut; each adds exactly one event to a stream of its own thread."""
     found = Cutting()
     with CuttingProxy(server.address, seed=5) as proxy:
         url = proxy.url(f"cut_{uuid4().hex[:8]}")
         with CRM.open(url, follow=[]) as crm:
-            work = [threading.Thread(target=_work, args=[crm, found, number, commands // threads, execute or _execute]) for number in range(threads)]
+            work = [
+                threading.Thread(target=_work, args=[crm, found, number, commands // threads, execute or _execute])
+                for number in range(threads)
+            ]
             crm.execute(AddContact(contact_id=id_of("cut"), name="Ada"), by="ann")
             proxy.cut = when
             for one in work:
@@ -84,14 +95,22 @@ def _execute(crm: CRM, request: Request) -> list[Receipt | CRMError]:
 
 
 def _requests(number: int, commands: int) -> list[Request]:
-    """A deal whose amount is raised again and again, each time from a version that the caller expects; and purchases."""
+    """A deal whose amount is raised again and again, each time from an expected version; and purchases."""
     deal = id_of("cut deal", number)
     opening: Any = OpenDeal(deal_id=deal, title="New roof", amount=Money(1, "EUR"), owner="ann")
     requests = [Request(opening, command_id=id_of("cut command", number, 0), expect={deal: 0})]
     for one in range(1, commands):
         command_id, version = id_of("cut command", number, one), 1 + one // 2
         if one % 2:
-            requests.append(Request(ReviseDealAmount(deal_id=deal, amount=Money(one + 1, "EUR")), command_id=command_id, expect={deal: version}))
+            requests.append(
+                Request(
+                    ReviseDealAmount(deal_id=deal, amount=Money(one + 1, "EUR")),
+                    command_id=command_id,
+                    expect={deal: version},
+                )
+            )
         else:
-            requests.append(Request(RecordPurchase(contact_id=id_of("cut"), amount=Money(one, "EUR")), command_id=command_id))
+            requests.append(
+                Request(RecordPurchase(contact_id=id_of("cut"), amount=Money(one, "EUR")), command_id=command_id)
+            )
     return requests

@@ -54,9 +54,17 @@ def views_under_kills(
         live, replayed = views_of(crm, views), views_of(crm, views, head)
         for view in views:
             crm.rebuild(view)
-        wrong = [f"{view.name} is not what the history says" for view, *rows in zip(views, live, replayed, strict=True) if rows[0] != rows[1]]
+        wrong = [
+            f"{view.name} is not what the history says"
+            for view, *rows in zip(views, live, replayed, strict=True)
+            if rows[0] != rows[1]
+        ]
         rebuilt = views_of(crm, views)
-        wrong += [f"{view.name} is not what a rebuild gives" for view, *rows in zip(views, live, rebuilt, strict=True) if rows[0] != rows[1]]
+        wrong += [
+            f"{view.name} is not what a rebuild gives"
+            for view, *rows in zip(views, live, rebuilt, strict=True)
+            if rows[0] != rows[1]
+        ]
         if not crm.verify().intact:
             wrong.append(str(crm.verify()))
     return killed, wrong, sum(map(len, live))
@@ -128,7 +136,9 @@ def _answers(facts: list[Recorded]) -> tuple[list[str], int]:
     An owned lead that asks gets a task to follow up when it is assigned, and a reminder when the alarm
     of that fact rings; a lead without an owner gets one to be assigned; a purchase gets one message.
     """
-    given = Counter((fact.causation_id, fact.type, getattr(fact.event, "kind", "")) for fact in facts if fact.by.kind == "policy")
+    given = Counter(
+        (fact.causation_id, fact.type, getattr(fact.event, "kind", "")) for fact in facts if fact.by.kind == "policy"
+    )
     expected: Counter[Any] = Counter()
     for fact in facts:
         if fact.type == "purchase.recorded":

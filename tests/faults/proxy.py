@@ -6,7 +6,7 @@ import socket
 import struct
 import threading
 from collections import Counter
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Self
 
 When = Literal["before", "after", "barrier"]
 """COMMIT never reaches the server; the server's answer is lost; the answer to the barrier behind it is lost."""
@@ -34,7 +34,7 @@ class CuttingProxy:
         """Take no further connection."""
         self._listener.close()
 
-    def __enter__(self) -> "CuttingProxy":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -6,7 +6,6 @@ import signal
 import threading
 from collections import Counter
 from collections.abc import Callable
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
@@ -43,7 +42,11 @@ class Stopping:
     def figures(self) -> dict[str, object]:
         """To be noted."""
         lost = dict(self.lost) or 0
-        return {"stops": self.stops, **{f"answers {kind}": number for kind, number in sorted(self.answers.items())}, "lost": lost}
+        return {
+            "stops": self.stops,
+            **{f"answers {kind}": number for kind, number in sorted(self.answers.items())},
+            "lost": lost,
+        }
 
 
 @dataclass(slots=True)
@@ -94,9 +97,18 @@ class _Load:
             command = AssignDeal(deal_id=self.deals[dice.randrange(3)], owner=("kim", "lee")[dice.randrange(2)])
             return [Request(command, "ann", command_id=uuid4())]
         if number < SHARED + 6:
-            return [Request(AddContact(contact_id=id_of("contended", next(self._shared) // 3), name="Ada"), "ann", command_id=uuid4())]
+            return [
+                Request(
+                    AddContact(contact_id=id_of("contended", next(self._shared) // 3), name="Ada"),
+                    "ann",
+                    command_id=uuid4(),
+                )
+            ]
         size = 1 if number < THREADS - 2 else dice.randrange(1, 5)
-        return [Request(OpenDeal(title="New roof", amount=Money(1, "EUR"), owner="ann"), "ann", command_id=uuid4()) for _ in range(size)]
+        return [
+            Request(OpenDeal(title="New roof", amount=Money(1, "EUR"), owner="ann"), "ann", command_id=uuid4())
+            for _ in range(size)
+        ]
 
     def _send(self, requests: list[Request]) -> None:
         if len(requests) > 1:
@@ -136,7 +148,12 @@ class _Load:
 
 
 def stop_under_load(
-    server: PostgresServer, *, stops: int, load_s: float = 0.4, seed: int = 4, enough: Callable[[Stopping], bool] = lambda _: False
+    server: PostgresServer,
+    *,
+    stops: int,
+    load_s: float = 0.4,
+    seed: int = 4,
+    enough: Callable[[Stopping], bool] = lambda _: False,
 ) -> Stopping:
     """Stop the server so often while sixteen threads get answers, some of whose connections break; check every answer.
 
@@ -181,7 +198,8 @@ def _break_connections(server: PostgresServer, seconds: float) -> None:
             pause(0.02)
             connection.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'crm' "
-                "AND (wait_event = 'WalSync' OR query LIKE 'COMMIT%' OR wait_event_type IS NULL) ORDER BY random() LIMIT 1"
+                "AND (wait_event = 'WalSync' OR query LIKE 'COMMIT%' OR wait_event_type IS NULL) "
+                "ORDER BY random() LIMIT 1"
             )
 
 
@@ -214,7 +232,11 @@ def survives(server: PostgresServer, ask: Callable[[CRM, Request], object]) -> b
     url = f"{server.dsn}&schema=early_{uuid4().hex[:8]}"
     contact = id_of("early")
     request = Request(AddContact(contact_id=contact, name="Ada"), "ann", command_id=uuid4())
-    with CRM.open(url, follow=[]) as writer, CRM.open(url, follow=[]) as reader, patch.object(crm_core.writing, "_RECONNECTS", -1):
+    with (
+        CRM.open(url, follow=[]) as writer,
+        CRM.open(url, follow=[]) as reader,
+        patch.object(crm_core.writing, "_RECONNECTS", -1),
+    ):
         reader.execute(OpenDeal(title="New roof", amount=Money(1, "EUR"), owner="ann"), by="ann")
         slow = threading.Thread(target=_ignoring_its_end, args=[writer, request])
         with psycopg.connect(server.dsn) as holder:
@@ -270,8 +292,10 @@ EARLY: dict[str, Callable[[CRM, Request], object]] = {
     "a probed receipt": lambda crm, request: crm._writer._resolve(crm._writer.prepare(request)),  # noqa: SLF001 - by itself
     "a refusal": _refused(AlreadyOnRecord, lambda crm, request: crm.execute(request.command, by="ann")),
     "a refusal among many": lambda crm, request: list(crm.execute_many([request._replace(command_id=uuid4())])),
-    "a conflict": _refused(Conflict, lambda crm, request: crm.execute(_rename(), by="ann", expect={id_of("early"): 0})),
-    "a used command id": _refused(CommandIdReused, lambda crm, request: crm.execute(_rename(), by="ann", command_id=request.command_id)),
+    "a conflict": _refused(Conflict, lambda crm, _: crm.execute(_rename(), by="ann", expect={id_of("early"): 0})),
+    "a used command id": _refused(
+        CommandIdReused, lambda crm, request: crm.execute(_rename(), by="ann", command_id=request.command_id)
+    ),
     "settled": lambda crm, _: crm.settle(),
     "a durable history": lambda crm, _: crm.history(id_of("early"), durable=True),
     "a durable log": lambda crm, _: list(crm.log(durable=True)),

@@ -44,7 +44,9 @@ def test_a_role_that_may_only_look_and_add_carries_out_commands(writer_url: str)
         ada = crm.execute(AddContact(name="Ada"), by="ann", command_id=id_of("role"))
         deal = crm.execute(OpenDeal(title="New roof", amount=Money(1, "EUR"), owner="ann", contact_id=ada.id), by="ann")
         crm.execute(MoveDeal(deal_id=deal.id, stage="negotiation"), by="ann", expect=deal.versions)
-        outcomes = list(crm.execute_many((RecordPurchase(contact_id=ada.id, amount=Money(1, "EUR")) for _ in range(100)), by="ann"))
+        outcomes = list(
+            crm.execute_many((RecordPurchase(contact_id=ada.id, amount=Money(1, "EUR")) for _ in range(100)), by="ann")
+        )
 
         assert all(isinstance(one, Receipt) for one in outcomes)
         assert crm.execute(AddContact(name="Ada"), by="ann", command_id=id_of("role")) == ada
@@ -53,10 +55,15 @@ def test_a_role_that_may_only_look_and_add_carries_out_commands(writer_url: str)
 
 
 @pytest.mark.parametrize("table", [*LOG, *KEYS])
-@pytest.mark.parametrize("statement", ["UPDATE {} SET {} = {}", "DELETE FROM {}", "TRUNCATE {}", "DROP TABLE {}", "ALTER TABLE {} DISABLE TRIGGER ALL"])
+@pytest.mark.parametrize(
+    "statement",
+    ["UPDATE {} SET {} = {}", "DELETE FROM {}", "TRUNCATE {}", "DROP TABLE {}", "ALTER TABLE {} DISABLE TRIGGER ALL"],
+)
 def test_the_role_may_change_or_remove_nothing(statement: str, table: str, writer_url: str) -> None:
     schema = _schema(writer_url) + ("_keys" if table in KEYS else "")
-    column = sql.Identifier({"crm_keys": "key", "crm_secrets": "value", "crm_links": "thing", "crm_meta": "value"}.get(table, "position"))
+    column = sql.Identifier(
+        {"crm_keys": "key", "crm_secrets": "value", "crm_links": "thing", "crm_meta": "value"}.get(table, "position")
+    )
     dsn = writer_url.replace(f"schema={_schema(writer_url)}", "").rstrip("?&")
     with psycopg.connect(dsn) as connection, pytest.raises(errors.InsufficientPrivilege):
         connection.execute(sql.SQL(statement).format(sql.Identifier(schema, table), column, column))
@@ -78,5 +85,8 @@ def test_in_sqlite_triggers_stop_accidents(statement: str, table: str, tmp_path:
     with CRM.open(f"sqlite:///{tmp_path / 'crm.db'}", follow=[]) as crm:
         ada = crm.execute(AddContact(name="Ada"), by="ann")
         crm.execute(RecordPurchase(contact_id=ada.id, amount=Money(1, "EUR")), by="ann")
-    with closing(sqlite3.connect(tmp_path / "crm.db")) as connection, pytest.raises(sqlite3.IntegrityError, match="append-only"):
+    with (
+        closing(sqlite3.connect(tmp_path / "crm.db")) as connection,
+        pytest.raises(sqlite3.IntegrityError, match="append-only"),
+    ):
         connection.execute(statement.format(table))

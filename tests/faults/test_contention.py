@@ -49,7 +49,9 @@ def test_32_threads_on_one_deal_lose_no_update(disk_url: str, figures: Figures) 
 
         def revise(number: int) -> list[int]:
             return [
-                crm.execute(ReviseDealAmount(deal_id=deal, amount=Money(2 + number * each + one, "EUR")), by="ann").versions[deal]
+                crm.execute(
+                    ReviseDealAmount(deal_id=deal, amount=Money(2 + number * each + one, "EUR")), by="ann"
+                ).versions[deal]
                 for one in range(each)
             ]
 
@@ -62,10 +64,14 @@ def test_32_threads_on_one_deal_lose_no_update(disk_url: str, figures: Figures) 
         assert crm.verify().intact
 
 
-def test_of_32_threads_that_expect_the_same_version_one_wins_and_the_others_learn_the_new_version(disk_url: str) -> None:
+def test_of_32_threads_that_expect_the_same_version_one_wins_and_the_others_learn_the_new_version(
+    disk_url: str,
+) -> None:
     with CRM.open(disk_url, follow=[]) as crm:
         deal = crm.execute(OpenDeal(title="New roof", amount=Money(1, "EUR"), owner="ann"), by="ann").id
-        given = together(lambda number: crm.execute(AssignDeal(deal_id=deal, owner=f"user{number}"), by="ann", expect={deal: 1}))
+        given = together(
+            lambda number: crm.execute(AssignDeal(deal_id=deal, owner=f"user{number}"), by="ann", expect={deal: 1})
+        )
 
         conflicts = [one for one in given if isinstance(one, Conflict)]
         assert len(conflicts) == THREADS - 1
@@ -134,7 +140,9 @@ def test_recorded_time_never_goes_back_with_clocks_an_hour_apart_and_set_back(di
 
         def add(crm: CRM, clock: ManualClock, number: int) -> None:
             for one in range(10):
-                contacts.append(crm.execute(AddContact(contact_id=id_of("clock", number, one), name="Ada"), by="ann").id)
+                contacts.append(
+                    crm.execute(AddContact(contact_id=id_of("clock", number, one), name="Ada"), by="ann").id
+                )
                 clock.set(clock.now() + (timedelta(seconds=1) if one != 5 else timedelta(minutes=-30)))
 
         together(lambda number: add(*((ahead, fast) if number % 2 else (behind, slow)), number), threads=4)

@@ -19,7 +19,9 @@ def kills(request: pytest.FixtureRequest) -> int:
     return int(request.param)
 
 
-def test_a_killed_writer_loses_nothing_acknowledged_and_doubles_nothing(kills: int, disk_url: str, tmp_path: Path, figures: Figures) -> None:
+def test_a_killed_writer_loses_nothing_acknowledged_and_doubles_nothing(
+    kills: int, disk_url: str, tmp_path: Path, figures: Figures
+) -> None:
     journal, board = Journal(tmp_path / "journal"), Board()
 
     def write() -> None:
@@ -44,7 +46,9 @@ def test_a_killed_writer_loses_nothing_acknowledged_and_doubles_nothing(kills: i
     assert killed.inside * 3 >= killed.kills
 
 
-def test_a_killed_follower_leaves_views_that_equal_a_rebuild(kills: int, disk_url: str, tmp_path: Path, figures: Figures) -> None:
+def test_a_killed_follower_leaves_views_that_equal_a_rebuild(
+    kills: int, disk_url: str, tmp_path: Path, figures: Figures
+) -> None:
     killed, wrong, rows = following.views_under_kills(disk_url, tmp_path, kills=kills)
     figures(**killed.figures, rows=rows, wrong=len(wrong))
 
@@ -53,7 +57,9 @@ def test_a_killed_follower_leaves_views_that_equal_a_rebuild(kills: int, disk_ur
     assert killed.inside * 3 >= killed.kills
 
 
-def test_a_killed_policy_worker_answers_each_fact_and_alarm_exactly_once(kills: int, disk_url: str, tmp_path: Path, figures: Figures) -> None:
+def test_a_killed_policy_worker_answers_each_fact_and_alarm_exactly_once(
+    kills: int, disk_url: str, tmp_path: Path, figures: Figures
+) -> None:
     killed, wrong, answers = following.policies_under_kills(disk_url, tmp_path, kills=kills)
     figures(**killed.figures, answers=answers, wrong=len(wrong))
 

@@ -66,7 +66,9 @@ def test_without_the_lock_in_the_server_call_writers_get_in_each_others_way(
 ) -> None:
     CRM.open(postgres_url, follow=[]).close()
     script = (files("crm_core.store") / "schema" / "0001.postgres.sql").read_text()
-    unlocked = script[script.index("CREATE FUNCTION crm_append(") :].replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION", 1)
+    unlocked = script[script.index("CREATE FUNCTION crm_append(") :].replace(
+        "CREATE FUNCTION", "CREATE OR REPLACE FUNCTION", 1
+    )
     assert unlocked.count("pg_try_advisory_xact_lock(lock_key)") == 1
     unlocked = unlocked.replace("pg_try_advisory_xact_lock(lock_key)", "true")
     with psycopg.connect(postgres_dsn, autocommit=True) as connection:
@@ -80,7 +82,9 @@ def test_without_the_lock_in_the_server_call_writers_get_in_each_others_way(
 
 
 @pytest.mark.postgres
-def test_positions_given_out_without_the_lock_make_readers_miss_events(postgres_url: str, tmp_path: Path, figures: Figures) -> None:
+def test_positions_given_out_without_the_lock_make_readers_miss_events(
+    postgres_url: str, tmp_path: Path, figures: Figures
+) -> None:
     counter = tmp_path / "counter"
     counter.write_text("0")
 
@@ -154,7 +158,9 @@ def test_views_are_wrong_if_rows_and_checkpoint_are_committed_apart(
     assert wrong
 
 
-def test_policies_leave_facts_unanswered_if_the_checkpoint_is_committed_first(disk_url: str, tmp_path: Path, figures: Figures) -> None:
+def test_policies_leave_facts_unanswered_if_the_checkpoint_is_committed_first(
+    disk_url: str, tmp_path: Path, figures: Figures
+) -> None:
     killed, wrong, _ = policies_under_kills(disk_url, tmp_path, kills=25, plant=checkpoint_first)
     figures(fault="checkpoint_first", **killed.figures, wrong=len(wrong))
 

@@ -1,4 +1,4 @@
-"""What the tests do to a CRM: a plan of commands that is the same on every run, and a journal of what was acknowledged."""
+"""What the tests do to a CRM: the same plan of commands on every run, and a journal of what was acknowledged."""
 
 import json
 import os
@@ -53,22 +53,36 @@ def unit(number: int) -> Unit:
     story, step = divmod(number, UNITS)
     commands = _purchases(story) if step == 5 else [_step(story, step)]
     at = START + timedelta(minutes=number)
-    return Unit(tuple(Request(one, "user:ann", at, id_of("command", number, place)) for place, one in enumerate(commands)))
+    return Unit(
+        tuple(Request(one, "user:ann", at, id_of("command", number, place)) for place, one in enumerate(commands))
+    )
 
 
-def _step(story: int, step: int) -> Command:  # noqa: C901 - one case for each step of the story
+def _step(story: int, step: int) -> Command:
     lead, contact, deal = id_of("lead", story), id_of("contact", story), id_of("deal", story)
     match step:
         case 0:
-            return SubmitForm(submission_id=id_of("form", story), lead_id=lead, form="demo_request", name=f"Ada {story}", email="ada@example.com")
+            return SubmitForm(
+                submission_id=id_of("form", story),
+                lead_id=lead,
+                form="demo_request",
+                name=f"Ada {story}",
+                email="ada@example.com",
+            )
         case 1 | 2:
             return AssignLead(lead_id=lead, owner="kim")  # the second time records nothing
         case 3:
             return QualifyLead(lead_id=lead, need="critical")
         case 4:
             return ConvertLead(
-                lead_id=lead, contact_id=contact, name=f"Ada {story}", company="Fabrikam", account_id=id_of("account", story),
-                deal_id=deal, title=f"Deal {story}", amount=Money(100 + story, "EUR"),
+                lead_id=lead,
+                contact_id=contact,
+                name=f"Ada {story}",
+                company="Fabrikam",
+                account_id=id_of("account", story),
+                deal_id=deal,
+                title=f"Deal {story}",
+                amount=Money(100 + story, "EUR"),
             )
         case 6:
             return MoveDeal(deal_id=deal, stage="proposal_sent")
@@ -79,7 +93,9 @@ def _step(story: int, step: int) -> Command:  # noqa: C901 - one case for each s
         case 9:
             return MoveDeal(deal_id=deal, stage="negotiation")  # refused: it is won
         case _:
-            return RecordPurchase(contact_id=contact, amount=Money("12.34", "EUR"), quantity=2, order_ref=f"order {story}")
+            return RecordPurchase(
+                contact_id=contact, amount=Money("12.34", "EUR"), quantity=2, order_ref=f"order {story}"
+            )
 
 
 def _purchases(story: int) -> list[Command]:
@@ -101,7 +117,10 @@ def carry_out(crm: CRM, one: Unit) -> Iterator[tuple[UUID, Receipt | CRMError]]:
         return
     [request] = one.requests
     try:
-        yield _id(request), crm.execute(request.command, by=request.by or "", at=request.at, command_id=request.command_id)
+        yield (
+            _id(request),
+            crm.execute(request.command, by=request.by or "", at=request.at, command_id=request.command_id),
+        )
     except CRMError as error:
         yield _id(request), error
 
@@ -132,7 +151,10 @@ class Journal:
         if not self.path.exists():
             return []
         text = self.path.read_text()
-        return [(number, command, said) for number, command, said in map(json.loads, text[: text.rfind("\n") + 1].splitlines())]
+        return [
+            (number, command, said)
+            for number, command, said in map(json.loads, text[: text.rfind("\n") + 1].splitlines())
+        ]
 
     def next_unit(self) -> int:
         """The first unit that was not acknowledged in full."""
@@ -144,7 +166,7 @@ class Journal:
 
 
 def work_on(crm: CRM, journal: Journal, upto: int | None = None) -> None:
-    """Go on with the plan where the journal ends, but first say again what was said last: a caller cannot know better."""
+    """Go on with the plan where the journal ends, but first say again what was said last."""
     number = max(journal.next_unit() - 2, 0)
     descriptor = journal.open()
     while upto is None or number < upto:
@@ -163,7 +185,10 @@ def undisturbed(units: int) -> list[Any]:
 
 def essence(facts: Iterator[Recorded] | Sequence[Recorded]) -> list[Any]:
     """What of a log does not depend on when it was recorded."""
-    return [(fact.position, fact.id, fact.type, fact.stream, fact.version, fact.command_id, fact.at, fact.event) for fact in facts]
+    return [
+        (fact.position, fact.id, fact.type, fact.stream, fact.version, fact.command_id, fact.at, fact.event)
+        for fact in facts
+    ]
 
 
 def acknowledged(journal: Journal, facts: Sequence[Recorded]) -> tuple[int, list[str]]:

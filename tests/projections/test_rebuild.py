@@ -29,7 +29,7 @@ class Killed(BaseException):
     """The process is gone."""
 
 
-@pytest.fixture(params=[5, 200_000], ids=PHASES)
+@pytest.fixture(params=[5, 100_000], ids=PHASES)
 def crm(
     request: pytest.FixtureRequest, store_url: str, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[CRM]:

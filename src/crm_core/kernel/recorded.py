@@ -282,12 +282,12 @@ class RecordedEvent:
 class Receipt:
     """Proof that a command was carried out; the same command id always gives an equal receipt.
 
-    `id` is the thing the command is about (its first id). `position` is the last position it recorded,
+    `id` is the thing the command is about (its first id: a UUID that fits the id field of that thing's commands). `position` is the last position it recorded,
     or, where there was nothing to record, the head of the log it was decided on; `events` is empty then.
     """
 
     command_id: UUID
-    id: UUID
+    id: Any
     position: int
     recorded_at: datetime
     events: tuple[RecordedEvent, ...]

@@ -3,8 +3,8 @@
 import os
 from dataclasses import dataclass, field
 from importlib.resources import files
-from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
 from uuid import uuid4
 
 from crm_core.kernel.decider import Fold
@@ -17,8 +17,12 @@ from crm_core.store.port import Database, Transaction
 from crm_core.store.sqlite import SqliteDatabase, tables_in
 from crm_core.store.streams import Streams
 
+if TYPE_CHECKING:
+    from crm_core.store.postgres import PostgresDatabase
+
 SCHEMA = 1
 """The number of the newest file in `store/schema`."""
+_TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = ?"
 _SCHEMES = "memory://, sqlite:///FILE or postgresql://…"
 
 
@@ -121,7 +125,7 @@ def _parse(url: str) -> _Address:
     if parts.scheme in ("postgresql", "postgres"):
         return _Address(
             "postgresql",
-            urlunsplit(("postgresql", parts.netloc, parts.path, urlencode(options), "")),
+            f"postgresql://{parts.netloc}{parts.path}?{urlencode(options)}",
             schema,
             durability,
             keys,
@@ -140,7 +144,7 @@ def _sqlite(address: _Address) -> tuple[Database, Database]:
         )
     else:
         keys_path = address.keys or f"{address.target.removesuffix('.db')}.keys.db"
-        for path, ours in ((address.target, "crm_meta"), (keys_path, "crm_keys")):
+        for path, ours in ((address.target, "crm_events"), (keys_path, "crm_keys")):
             _refuse_foreign(path, ours)
         database = SqliteDatabase(address.target, durability=address.durability)
         _prepare_sqlite(database)
@@ -192,34 +196,42 @@ def _postgres(address: _Address) -> tuple[Database, Database]:
         msg = "psycopg finds no libpq: install crm-core[binary], or your system's libpq"
         raise DatabaseUnavailable(msg) from error
     database = PostgresDatabase(address.target, address.schema, durability=address.durability)
-    with database.looking() as transaction:
-        if address.durability == "full":
-            _refuse_unsafe(transaction)
-        tables = _tables(transaction, "SELECT tablename FROM pg_tables WHERE schemaname = ?", [address.schema])
-    if tables:
-        _check(database, tables)
-    else:
-        _create_postgres(database, address.schema)
     keys = PostgresDatabase(address.keys or address.target, f"{address.schema}_keys", durability=address.durability)
-    with keys.looking() as transaction:
-        if address.durability == "full" and address.keys:
-            _refuse_unsafe(transaction)
-        ready = _tables(transaction, "SELECT tablename FROM pg_tables WHERE schemaname = ?", [keys.schema])
-    if ready and "crm_keys" not in ready:
-        raise _foreign(ready)
-    if "crm_keys" not in ready:
+    try:
+        _prepare_postgres(database, keys)
+    except BaseException:
+        database.close()
+        keys.close()
+        raise
+    return database, keys
+
+
+def _prepare_postgres(database: "PostgresDatabase", keys: "PostgresDatabase") -> None:
+    """Look into both schemas before anything is made in either."""
+    found = {}
+    for one in (database, keys):
+        with one.looking() as transaction:
+            if one.durability == "full":
+                _refuse_unsafe(transaction)
+            found[one] = _tables(transaction, _TABLES, [one.schema])
+    if found[keys] and "crm_keys" not in found[keys]:
+        raise _foreign(found[keys])
+    if found[database]:
+        _check(database, found[database])
+    else:
+        _create_postgres(database, database.schema)
+    if not found[keys]:
         with keys.writing() as transaction:
             transaction.lock_log()
             transaction.execute(f"CREATE SCHEMA IF NOT EXISTS {keys.schema}")
             transaction.script(_file("keys.postgres.sql"))
-    return database, keys
 
 
 def _create_postgres(database: Database, schema: str) -> None:
     """Create the tables; under the log's lock, since first starts at the same moment would collide."""
     with database.writing() as transaction:
         transaction.lock_log()
-        if "crm_meta" in _tables(transaction, "SELECT tablename FROM pg_tables WHERE schemaname = ?", [schema]):
+        if "crm_meta" in _tables(transaction, _TABLES, [schema]):
             return
         transaction.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
         transaction.script(_file("0001.postgres.sql"))

@@ -21,7 +21,7 @@ DIALECT = Dialect(
     instant="timestamptz", day="date", decimal="numeric", json="jsonb", blob="bytea",
 )  # fmt: skip
 _APPEND = (
-    "SELECT * FROM crm_append(%s, %s, %s, %s, %s, %s::uuid[], %s::bigint[], %s::text[], %s::integer[], %s::text[], "
+    "SELECT * FROM crm_append(%s, %s, %s::uuid, %s, %s::uuid, %s::uuid[], %s::bigint[], %s::text[], %s::integer[], %s::text[], "
     "%s::text[], %s::text[], %s::bytea[], %s::bytea[], %s::uuid[], %s::integer[], %s::uuid[], %s::bigint[])"
 )
 _LIMITS = "-c lock_timeout=30s -c idle_in_transaction_session_timeout=600s"
@@ -139,6 +139,16 @@ def _insertion(tables: tuple[tuple[str, tuple[str, ...], int], ...]) -> str:
     *first, last = parts
     named = ", ".join(f"part{number} AS ({part})" for number, part in enumerate(first))
     return f"WITH {named} {last}" if first else last
+
+
+def _plain_array(values: Iterable[object]) -> str:
+    """An array of ids or numbers as PostgreSQL writes it; several times faster than adapting a list."""
+    return "{" + ",".join([str(value) for value in values]) + "}"
+
+
+def _text_array(texts: Iterable[str]) -> str:
+    r"""An array of texts as PostgreSQL writes it: each quoted, with \ and " escaped."""
+    return "{" + ",".join(['"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"' for text in texts]) + "}"
 
 
 class PostgresDatabase(Database):
@@ -260,13 +270,14 @@ class PostgresDatabase(Database):
         rows = entry.rows
         links = [(thing, number) for number, row in enumerate(rows, 1) for thing in row.links]
         values = (
-            self.lock_key, clock, entry.command_id, entry.fingerprint, entry.thing,
-            [row.stream for row in rows], [row.originator_version for row in rows], [row.topic for row in rows],
-            [row.type_version for row in rows], [row.at for row in rows], [row.header for row in rows],
-            [row.public for row in rows], [row.sealed for row in rows],
-            [state_digest(row.public.encode(), row.sealed) for row in rows],
-            [thing for thing, _ in links], [number for _, number in links],
-            list(entry.looked_at), list(entry.looked_at.values()),
+            self.lock_key, clock, str(entry.command_id), entry.fingerprint, str(entry.thing),
+            _plain_array(row.stream for row in rows), _plain_array(row.originator_version for row in rows),
+            _text_array(row.topic for row in rows), _plain_array(row.type_version for row in rows),
+            _text_array(row.at for row in rows), _text_array(row.header for row in rows), _text_array(row.public for row in rows),
+            _text_array("\\x" + row.sealed.hex() for row in rows),
+            _text_array("\\x" + state_digest(row.public.encode(), row.sealed).hex() for row in rows),
+            _plain_array(thing for thing, _ in links), _plain_array(number for _, number in links),
+            _plain_array(entry.looked_at), _plain_array(entry.looked_at.values()),
         )  # fmt: skip
         with self._session() as connection:
             [last, recorded, early] = connection.execute(_APPEND, values, prepare=True).fetchone() or ()

@@ -1,8 +1,8 @@
 """Verification: recompute the chain from the stored bytes, and every derived copy from the header."""
 
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -36,24 +36,140 @@ def verify(database: Database, progress: Callable[[int], None] = lambda _: None)
 
     Positions are gapless, each header says its own position, recorded time never decreases, versions of a
     stream are consecutive, the chain follows from the bytes, every column and customer link equals what the
-    header says, and every command id stands for the events that carry it.
+    header says, and every command id stands for exactly the events that carry it.
     """
-    previous, chain, last_recorded, events = 0, GENESIS, "", 0
-    versions: dict[str, int] = {}
+    walk = _Walk()
     while True:
         with database.reading() as transaction:
-            rows = _page(transaction, previous)
-            if not rows:
-                return _stray(transaction, events, previous, chain)
-            links = _links(transaction, previous, rows[-1][0])
-        for row in rows:
-            what = _difference(row, previous, chain, last_recorded, versions, links.pop(row[0], set()))
-            if what:
-                return Verdict(events, chain.hex(), previous + 1 if row[0] != previous + 1 else row[0], what)
-            previous, chain, last_recorded, events = row[0], bytes(row[10]), row[6], events + 1
-        if links:
-            return Verdict(events, chain.hex(), min(links), "a link points to an event that does not exist")
-        progress(events)
+            rows = _page(transaction, walk.position)
+            try:
+                links = _links(transaction, walk.position, rows[-1][0]) if rows else {}
+                for row in rows:
+                    walk.step(row, links.pop(row[0], set()))
+                if links:
+                    raise _Differs(min(links), _NO_EVENT)
+                walk.compare_commands(transaction, ended=not rows)
+                if not rows:
+                    _compare_ends(transaction, walk)
+            except _Differs as difference:
+                return Verdict(walk.events, walk.chain.hex(), difference.position, difference.what)
+        if not rows:
+            return Verdict(walk.events, walk.chain.hex())
+        progress(walk.events)
+
+
+class _Differs(Exception):  # noqa: N818 - found, not failed
+    """The first difference."""
+
+    def __init__(self, position: int, what: str) -> None:
+        self.position = position
+        self.what = what
+        super().__init__(what)
+
+
+_NO_EVENT = "a link points to an event that does not exist"
+
+
+@dataclass(slots=True)
+class _Walk:
+    """What is known after so many rows. `blocks`: command id, its last position, how many events; the last one is open."""
+
+    position: int = 0
+    chain: bytes = GENESIS
+    recorded_at: str = ""
+    events: int = 0
+    versions: dict[str, int] = field(default_factory=dict)
+    blocks: list[tuple[str, int, int]] = field(default_factory=list)
+    commands: int = 0
+
+    def step(self, row: tuple[Any, ...], links: set[str]) -> None:
+        """Compare one more row."""
+        position, stream, version, name, type_version, at, recorded_at, header_text, public, sealed, chain = row
+        stream, chain = str(stream), bytes(chain)
+        here = self.position + 1
+        if position != here:
+            raise _Differs(here, f"position {here} is missing")
+        if chain != chained(self.chain, header_text.encode(), public.encode(), bytes(sealed)):
+            raise _Differs(here, "the chain does not follow from header, public part and sealed part")
+        header = _envelope(here, header_text)
+        columns = {
+            "position": position, "stream": stream, "version": version, "type": name, "type_version": type_version,
+            "at": at, "recorded_at": recorded_at,
+        }  # fmt: skip
+        for column, value in columns.items():
+            if header.get(column) != value:
+                raise _Differs(here, f"column {column} differs from the header")
+        if recorded_at < self.recorded_at:
+            raise _Differs(here, "recorded time goes back")
+        before = self.versions.get(stream, 0)
+        if version != before + 1:
+            raise _Differs(here, f"version {version} of its stream follows {before}")
+        _compare_links(here, {thing for _, thing in header["regards"]}, links)
+        self._count(header["command"])
+        self.versions[stream] = version
+        self.position, self.chain, self.recorded_at, self.events = here, chain, recorded_at, self.events + 1
+
+    def _count(self, command: str) -> None:
+        if self.blocks and self.blocks[-1][0] == command:
+            _, last, count = self.blocks[-1]
+            self.blocks[-1] = (command, last + 1, count + 1)
+        else:
+            self.blocks.append((command, self.position + 1, 1))
+
+    def compare_commands(self, transaction: Transaction, *, ended: bool) -> None:
+        """The command rows of all blocks that are complete."""
+        complete = self.blocks if ended else self.blocks[:-1]
+        self.blocks = [] if ended else self.blocks[-1:]
+        for start in range(0, len(complete), _PAGE):
+            part = complete[start : start + _PAGE]
+            condition, values = transaction.where_in("command_id", [UUID(command) for command, _, _ in part])
+            rows = transaction.execute(
+                f"SELECT command_id, position, events FROM crm_commands WHERE {condition}", values
+            ).fetchall()
+            known = {str(command): (position, count) for command, position, count in rows}
+            for command, last, count in part:
+                if known.get(command) != (last, count):
+                    raise _Differs(last - count + 1, f"command {command} does not stand for exactly its events")
+        self.commands += len(complete)
+
+
+def _envelope(position: int, text: str) -> dict[str, Any]:
+    try:
+        header = json.loads(text)
+        UUID(header["command"])
+        well_formed = all(len(one) == 2 for one in header["regards"])  # noqa: PLR2004 - a kind and an id
+    except (ValueError, TypeError, KeyError, AttributeError):
+        well_formed = False
+    if not well_formed:
+        raise _Differs(position, "the header is no envelope")
+    found: dict[str, Any] = header
+    return found
+
+
+def _compare_links(position: int, expected: set[str], links: set[str]) -> None:
+    if expected - links:
+        raise _Differs(position, f"the link to {min(expected - links)} is missing")
+    if links - expected:
+        raise _Differs(position, f"the link to {min(links - expected)} does not belong")
+
+
+def _compare_ends(transaction: Transaction, walk: _Walk) -> None:
+    """What points beyond the log, and command ids that claim events which others recorded."""
+    stray = transaction.execute(
+        "SELECT min(position) FROM crm_links WHERE position > ? OR position < 1", [walk.position]
+    ).fetchone()[0]
+    if stray is not None:
+        raise _Differs(stray, _NO_EVENT)
+    beyond = transaction.execute(
+        "SELECT command_id, position FROM crm_commands WHERE position > ? ORDER BY position LIMIT 1", [walk.position]
+    ).fetchone()
+    if beyond is not None:
+        raise _Differs(walk.position + 1, f"command {beyond[0]} points beyond the log, to position {beyond[1]}")
+    [claiming] = transaction.execute("SELECT count(*) FROM crm_commands WHERE events <> 0").fetchone()
+    if claiming != walk.commands:
+        raise _Differs(
+            walk.position, f"{claiming - walk.commands} command ids stand for events that they did not record"
+        )
 
 
 def _page(transaction: Transaction, after: int) -> list[Any]:
@@ -69,77 +185,6 @@ def _links(transaction: Transaction, after: int, upto: int) -> dict[int, set[str
     for position, thing in rows:
         found.setdefault(position, set()).add(str(thing))
     return found
-
-
-def _difference(
-    row: tuple[Any, ...], previous: int, chain: bytes, last_recorded: str, versions: dict[str, int], links: set[str]
-) -> str | None:
-    position, stream, version, name, type_version, at, recorded_at, header_text, public, sealed, stored_chain = row
-    if position != previous + 1:
-        return f"position {previous + 1} is missing"
-    if bytes(stored_chain) != chained(chain, header_text.encode(), public.encode(), bytes(sealed)):
-        return "the chain does not follow from header, public part and sealed part"
-    try:
-        header = json.loads(header_text)
-    except ValueError:
-        return "the header is no JSON"
-    columns = {
-        "position": position, "stream": str(stream), "version": version, "type": name, "type_version": type_version,
-        "at": at, "recorded_at": recorded_at,
-    }  # fmt: skip
-    differing = [column for column, value in columns.items() if header.get(column) != value]
-    if differing:
-        return f"column {differing[0]} differs from the header"
-    if recorded_at < last_recorded:
-        return "recorded time goes back"
-    expected = versions.get(str(stream), 0) + 1
-    if version != expected:
-        return f"version {version} of its stream follows {expected - 1}"
-    versions[str(stream)] = version
-    return _link_difference({one for _, one in header["regards"]}, links)
-
-
-def _link_difference(expected: set[str], links: set[str]) -> str | None:
-    if expected - links:
-        return f"the link to {min(expected - links)} is missing"
-    if links - expected:
-        return f"the link to {min(links - expected)} does not belong"
-    return None
-
-
-def _stray(transaction: Transaction, events: int, last: int, chain: bytes) -> Verdict:
-    stray = transaction.execute("SELECT min(position) FROM crm_links WHERE position > ?", [last]).fetchone()[0]
-    if stray is not None:
-        return Verdict(events, chain.hex(), stray, "a link points to an event that does not exist")
-    for position, what in _commands(transaction, last):
-        return Verdict(events, chain.hex(), position, what)
-    return Verdict(events, chain.hex())
-
-
-def _commands(transaction: Transaction, last: int) -> Iterator[tuple[int, str]]:
-    """Command rows that do not cover exactly the events that carry their id."""
-    after: Any = UUID(int=0)
-    covered = 0
-    while True:
-        rows = transaction.execute(
-            "SELECT command_id, position, events FROM crm_commands WHERE command_id > ? ORDER BY command_id LIMIT ?",
-            [after, _PAGE],
-        ).fetchall()
-        if not rows:
-            break
-        for command_id, position, count in rows:
-            covered += count
-            if position > last:
-                yield position, f"command {command_id} points beyond the log"
-            if count:
-                [header] = transaction.execute(
-                    "SELECT header FROM crm_events WHERE position = ?", [position]
-                ).fetchone()
-                if json.loads(header)["command"] != str(command_id):
-                    yield position, f"command {command_id} points to an event of another command"
-        after = rows[-1][0]
-    if covered != last:
-        yield last, f"{last - covered} events belong to no command id"
 
 
 __all__ = ["Verdict", "verify"]

@@ -19,7 +19,7 @@ Row = TypeVar("Row")
 Progress: TypeAlias = Callable[[int, int], None]
 """Called with the position reached and the position to reach."""
 _Page: TypeAlias = tuple[list[Recorded], int]
-MOST_ROWS = 200_000
+MOST_ROWS = 100_000
 """How many rows are held in memory before they are written beside the live table and let go."""
 _CHASES = 5
 """How often the end of a growing log is run after, before this view's checkpoint is held."""
@@ -131,12 +131,12 @@ class _Building(Generic[Row]):
             self._table.drop(transaction)
             self._table.create(transaction)
             marks.claim(transaction, self._mark, self._ours)
-            self._table.insert(transaction, rows.values())
         else:
             self._require(ours=marks.keep(transaction, self._mark, self._ours))
             self._table.scrub(transaction, self._held.forgotten)
-            self._table.store(transaction, rows.values())
+            self._table.store(transaction, [rows[key] for key in self._loaded if key in rows])
             self._table.delete(transaction, [key for key in self._loaded if key not in rows])
+        self._table.insert(transaction, [row for key, row in rows.items() if key not in self._loaded])
         self._held.drop()
         self._loaded.clear()
         self._written = True

@@ -35,6 +35,7 @@ def cases(bench: Bench) -> Iterator[Case]:
             with Ours(site) as ours, Stock(site) as theirs:
                 ours.fill(max(sizes.followed // each, 1), script)
                 theirs.fill(max(sizes.tracked // each, 1), script)
+            site.filled()
             runner = (
                 _runner(site) if site.database == "postgres" else _loop(site, stack.enter_context(Sales(site.stock)))
             )

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from itertools import cycle
+from itertools import cycle, islice
 from uuid import UUID
 
 from crm_core import CRM
@@ -37,7 +37,7 @@ def _asking(crm: CRM, log: BigLog, ask: Callable[[CRM, UUID], object]) -> Work:
     customers = cycle(log.contacts)
 
     def work() -> float:
-        for _, customer in zip(range(CUSTOMERS), customers, strict=False):
+        for customer in islice(customers, CUSTOMERS):
             ask(crm, customer)
         return CUSTOMERS
 

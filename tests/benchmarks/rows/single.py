@@ -13,7 +13,7 @@ from tests.benchmarks.harness import Arm, Case, Round, Work
 ORDER = 1
 TITLE = "One command"
 _KINDS: tuple[Kind, ...] = ("crm-core", "stock", "limit")
-_WARM = 1
+_WARM, _TIMES = 1, 4
 _REACH = "≥ 2× stock, towards 3×"
 
 
@@ -45,9 +45,12 @@ def cases(bench: Bench) -> Iterator[Case]:
                 arms = []
                 for kind in _KINDS:
                     who = stack.enter_context(contender(kind, site))
-                    ids = who.fill(setting.streams or setting.commands * (sizes.rounds + _WARM), setting.script)
+                    ids = who.fill(
+                        setting.streams or setting.commands * (sizes.rounds * _TIMES + _WARM), setting.script
+                    )
                     arms.append(Arm(kind, _round(who, ids, setting)))
-                yield Case(TITLE, setting.what, place.name, arms, reach=_REACH, warm=_WARM)
+                site.filled()
+                yield Case(TITLE, setting.what, place.name, arms, reach=_REACH, warm=_WARM, times=_TIMES)
 
 
 def _last_stage(_: int) -> Change:

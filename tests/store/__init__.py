@@ -1,0 +1,1 @@
+"""The store: the library's conformance suites, the chain's vectors, verification."""
