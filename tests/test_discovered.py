@@ -1,8 +1,8 @@
 """What holds for every event, every state and every command there is, found by discovery."""
 
-import json
 import dataclasses
 import inspect
+import json
 from string import Formatter
 from typing import Any, get_args, get_type_hints
 from uuid import UUID

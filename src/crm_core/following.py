@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol
 from crm_core.kernel.errors import CRMError, FollowerHalted, StoreError
 from crm_core.kernel.recorded import Receipt, Recorded
 from crm_core.store.opening import Store
-from crm_core.store.port import Database, StreamsMoved, Transaction, UniqueViolation
+from crm_core.store.port import Database, StreamsMoved, Transaction, UniqueViolation, unswept
 from crm_core.writing import Request
 
 __all__ = ["Follower", "Loader", "Overtaken", "Request", "Work"]
@@ -131,6 +131,10 @@ class Loader:
             return False
         since = min(positions[one.checkpoint] for one in behind)
         group = [one for one in behind if positions[one.checkpoint] == since]
+        with unswept():
+            return self._stretch(group, since, upto)
+
+    def _stretch(self, group: Sequence[Follower], since: int, upto: int) -> bool:
         page = self._page(group, since, upto)
         moved = [self._folded(follower, page, since) for follower in group] if page.upto > since else []
         return any(moved)

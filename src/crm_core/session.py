@@ -222,7 +222,7 @@ class _Known(NamedTuple):
 
 
 def _subjects(entry: EventType, event: Event, stream: UUID, regards: Sequence[Ref]) -> dict[str, UUID]:
-    """For each personal field that holds a value, whose it is: the contact's, else the lead's, else the stream's own."""
+    """For each personal field that holds a value, whose it is: the contact's, else the lead's, else the stream's."""
     people = {ref.kind: ref.id for ref in reversed(regards)}
     people[entry.noun] = stream
     whose = people.get("contact") or people.get("lead") or stream

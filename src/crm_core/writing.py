@@ -32,7 +32,7 @@ from crm_core.kernel.time import Clock, stamp, to_utc
 from crm_core.session import Prepared, Session
 from crm_core.store.mapper import Entry
 from crm_core.store.opening import Store
-from crm_core.store.port import StreamsMoved, Transaction, UniqueViolation
+from crm_core.store.port import StreamsMoved, Transaction, UniqueViolation, unswept
 
 ATTEMPTS = 60
 """How often a command is decided anew when others keep changing its streams."""
@@ -177,11 +177,13 @@ class Writer:
         self, requests: Iterable[Request], batch: int, *, stop_on_refusal: bool
     ) -> Iterator[Receipt | CRMError]:
         """Carry out any number of commands in order, `batch` of them in a transaction; one outcome each."""
-        if not isinstance(batch, int) or batch < 1:
+        if batch < 1:
             raise Invalid("batch", [("batch", "must be a whole number from 1")])
         source = iter(requests)
         while chunk := list(islice(source, batch)):
-            for outcome in self._chunk(chunk, stop_on_refusal=stop_on_refusal):
+            with unswept():
+                outcomes = self._chunk(chunk, stop_on_refusal=stop_on_refusal)
+            for outcome in outcomes:
                 yield outcome
                 if stop_on_refusal and isinstance(outcome, CRMError):
                     return

@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 
 from tests.benchmarks.bench import Bench, row_names
 from tests.benchmarks.harness import Result
@@ -21,6 +22,7 @@ def main(arguments: Sequence[str]) -> int:
     """Measure what was asked for."""
     asked = _parser().parse_args(arguments)
     sizes = SIZES["quick" if asked.quick else "full" if asked.full else "normal"]
+    sizes = replace(sizes, rounds=asked.rounds or sizes.rounds, log=asked.log or sizes.log)
     results: list[Result] = []
     with places() as where, Bench(where, sizes) as bench:
         machine = Machine(where)
@@ -55,6 +57,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("row", nargs="*", choices=[[], *row_names()], help="which rows; none: all")
     parser.add_argument("--quick", action="store_true", help="small sizes, two rounds")
     parser.add_argument("--full", action="store_true", help="more rounds, and logs of 4 million events for the memory")
+    parser.add_argument("--rounds", type=int, help="how often each case is measured")
+    parser.add_argument("--log", type=int, help="events in the big log of rebuild, ledger and customer")
     parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md")
     return parser
 

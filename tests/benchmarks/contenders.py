@@ -49,8 +49,7 @@ class Ours(Contender):
         """Step by step, so that the deals' events lie between each other's in the log."""
         ids = [uuid4() for _ in range(streams)]
         done(self.crm, (opening(one) for one in ids))
-        for change in script:
-            done(self.crm, (change.command(one) for one in ids))
+        done(self.crm, (change.command(one) for change in script for one in ids))
         return ids
 
     def command(self, stream: UUID, change: Change) -> None:

@@ -5,8 +5,8 @@ import random
 import signal
 import threading
 from collections import Counter
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
@@ -224,33 +224,36 @@ def _check(found: Stopping, url: str, schema: str, server: PostgresServer, answe
 
 
 def survives(server: PostgresServer, ask: Callable[[CRM, Request], object]) -> bool:
-    """Whether what `ask` is told is still true after a stop that comes at once.
+    """Whether what `ask` is told about a contact who was just added is still true after a stop that comes at once."""
+    request = Request(AddContact(contact_id=id_of("early"), name="Ada"), "ann", command_id=uuid4())
+    with told_early(server, request, ask) as url, CRM.open(url, follow=[]) as crm:
+        return any(fact.stream == id_of("early") for fact in crm.log())
 
-    A first process appends and waits for the disk, which takes long; its rows can be read already. A second
-    one asks about them, the server stops the moment it has its answer, and the rows are there again or not.
+
+@contextmanager
+def told_early(server: PostgresServer, request: Request, ask: Callable[[CRM, Request], object]) -> Iterator[str]:
+    """A writer appends and waits for the disk, which takes long; its rows can be read already.
+
+    A reader asks about them, and the moment it has its answer the server stops at once. Gives the database
+    after the restart, where the rows are there again or not; the reader, which may still be used, is closed last.
     """
     url = f"{server.dsn}&schema=early_{uuid4().hex[:8]}"
-    contact = id_of("early")
-    request = Request(AddContact(contact_id=contact, name="Ada"), "ann", command_id=uuid4())
-    with (
-        CRM.open(url, follow=[]) as writer,
-        CRM.open(url, follow=[]) as reader,
-        patch.object(crm_core.writing, "_RECONNECTS", -1),
-    ):
+    with CRM.open(url, follow=[]) as writer, CRM.open(url, follow=[]) as reader:
         reader.execute(OpenDeal(title="New roof", amount=Money(1, "EUR"), owner="ann"), by="ann")
         slow = threading.Thread(target=_ignoring_its_end, args=[writer, request])
-        with psycopg.connect(server.dsn) as holder:
-            holder.execute("SELECT pg_advisory_xact_lock(%s)", [writer._store.database.lock_key])  # type: ignore[attr-defined]  # noqa: SLF001
-            slow.start()
-            _until(server, "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'advisory' AND application_name = 'crm'")
-        schema = url.rpartition("=")[2]
-        _until(server, f"SELECT 1 FROM {schema}.crm_events WHERE stream = '{contact}'")
-        ask(reader, request)
-        kill_at_once(server)
-        slow.join()
-    server.start()
-    with CRM.open(url, follow=[]) as crm:
-        return any(fact.stream == contact for fact in crm.log())
+        with patch.object(crm_core.writing, "_RECONNECTS", -1):
+            with psycopg.connect(server.dsn) as holder:
+                holder.execute("SELECT pg_advisory_xact_lock(%s)", [writer._store.database.lock_key])  # type: ignore[attr-defined]  # noqa: SLF001
+                slow.start()
+                _until(
+                    server, "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'advisory' AND application_name = 'crm'"
+                )
+            _until(server, f"SELECT 1 FROM {url.rpartition('=')[2]}.crm_events WHERE position = 2")
+            ask(reader, request)
+            kill_at_once(server)
+            slow.join()
+        server.start()
+        yield url
 
 
 def _ignoring_its_end(crm: CRM, request: Request) -> None:

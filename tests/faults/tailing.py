@@ -17,7 +17,7 @@ from crm_core.errors import StoreError
 from crm_core.store.log import EventLog
 from crm_core.store.postgres import PostgresDatabase
 from crm_core.writing import Writer
-from tests.faults.children import Child, fork, pause
+from tests.faults.children import Child, fork, pause, replace
 from tests.faults.workload import id_of
 
 WRITERS = 8
@@ -164,8 +164,9 @@ def _roll_back_some(dice: random.Random, said: dict[str, Any]) -> None:
             said["rollbacks"] += 1
             raise RolledBack from None
 
-    EventLog.append, Writer._pause = appending, waiting  # type: ignore[method-assign]  # noqa: SLF001
-    PostgresDatabase.append_alone = appending_alone  # type: ignore[method-assign]
+    replace(EventLog, append=appending)
+    replace(Writer, _pause=waiting)
+    replace(PostgresDatabase, append_alone=appending_alone)
 
 
 def _requests(number: int, dice: random.Random) -> Iterator[list[Request]]:

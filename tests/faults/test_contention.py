@@ -57,10 +57,10 @@ def test_32_threads_on_one_deal_lose_no_update(disk_url: str, figures: Figures) 
 
         versions = together(revise)
         figures(threads=THREADS, commands=THREADS * each)
-        amounts = [fact.event.amount.minor for fact in crm.log(1)]
+        amounts = [getattr(fact.event, "amount", None) for fact in crm.log(1)]
 
         assert sorted(version for one in versions for version in one) == list(range(2, 2 + THREADS * each))
-        assert sorted(amounts) == [100 * amount for amount in range(2, 2 + THREADS * each)]
+        assert sorted(one.minor for one in amounts if one) == [100 * amount for amount in range(2, 2 + THREADS * each)]
         assert crm.verify().intact
 
 

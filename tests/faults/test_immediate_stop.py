@@ -1,10 +1,15 @@
 """PostgreSQL stops at once under load: whatever the caller was told is still true after the restart."""
 
 from collections.abc import Callable
+from uuid import uuid4
 
 import pytest
 
-from tests.faults.stopping import EARLY, stop_under_load, survives
+from crm_core import CRM, Money, Request
+from crm_core.commands import DefinePipeline, OpenDeal
+from crm_core.definitions.events import Stage
+from crm_core.errors import NoSuchPipeline
+from tests.faults.stopping import EARLY, stop_under_load, survives, told_early
 from tests.postgres_server import PostgresServer
 
 
@@ -31,3 +36,21 @@ def test_whatever_is_told_about_an_event_that_is_not_yet_on_disk_waits_until_it_
     figures(asked=len(survived), lost=[name for name, there in survived.items() if not there])
 
     assert all(survived.values()), survived
+
+
+def test_a_definition_that_was_read_but_lost_is_not_in_force_afterwards(
+    own_postgres: Callable[..., PostgresServer],
+) -> None:
+    server = own_postgres(settings={"wal_writer_delay": "10s", "commit_delay": "100000", "commit_siblings": "0"})
+    stages = tuple(Stage(key=one, label=one, probability=0, type=one) for one in ("open", "won", "lost"))
+    request = Request(DefinePipeline(pipeline="ours", stages=stages), "ann", command_id=uuid4())
+    readers: list[CRM] = []
+
+    def read(reader: CRM, _: Request) -> None:
+        reader._writer.in_force.refresh()  # noqa: SLF001 - as every decision does that asks for a definition
+        readers.append(reader)
+
+    with told_early(server, request, read) as url, CRM.open(url, follow=[]) as crm:
+        assert crm.status().position == 1, "the definition is not lost: the test shows nothing"
+        with pytest.raises(NoSuchPipeline):
+            readers[0].execute(OpenDeal(title="x", amount=Money(1, "EUR"), owner="ann", pipeline="ours"), by="ann")

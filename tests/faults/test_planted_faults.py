@@ -19,6 +19,7 @@ from crm_core.store.log import EventLog
 from crm_core.store.postgres import PostgresDatabase, PostgresTransaction
 from crm_core.store.sqlite import SqliteDatabase, SqliteTransaction
 from projections import retention
+from tests.faults.children import replace
 from tests.faults.cutting import cut_commits
 from tests.faults.following import policies_under_kills, views_under_kills
 from tests.faults.stopping import EARLY, stop_under_load, survives
@@ -48,13 +49,13 @@ def no_lock() -> None:
             connection.execute("ROLLBACK")
             raise
 
-    PostgresTransaction.lock_log = lock_log  # type: ignore[method-assign]
-    PostgresDatabase.append_alone = lambda *_: None  # type: ignore[method-assign]
-    SqliteDatabase.writing = SqliteDatabase.appending = deferred  # type: ignore[assignment,method-assign]
+    replace(PostgresTransaction, lock_log=lock_log)
+    replace(PostgresDatabase, append_alone=lambda *_: None)
+    replace(SqliteDatabase, writing=deferred, appending=deferred)
 
 
 def test_without_the_lock_writers_get_in_each_others_way(disk_url: str, tmp_path: Path, figures: Figures) -> None:
-    found = tail(disk_url, tmp_path, appends=800, plant=no_lock)
+    found = tail(disk_url, tmp_path, appends=1_500, plant=no_lock)
     figures(fault="no lock", **found.figures)
 
     assert found.wrong > 0
@@ -75,7 +76,7 @@ def test_without_the_lock_in_the_server_call_writers_get_in_each_others_way(
         connection.execute("SELECT set_config('search_path', %s, false)", [postgres_url.rpartition("schema=")[2]])
         connection.execute(unlocked)
 
-    found = tail(postgres_url, tmp_path, appends=800)
+    found = tail(postgres_url, tmp_path, appends=1_500)
     figures(fault="no lock in the server call", **found.figures)
 
     assert found.wrong > 0
@@ -100,8 +101,9 @@ def test_positions_given_out_without_the_lock_make_readers_miss_events(
         def lock_log(transaction: Any, then: str = "SELECT 1") -> Any:
             return _numbered(transaction.execute(then).fetchone(), counter, rows[0])
 
-        EventLog.append, PostgresTransaction.lock_log = appending, lock_log  # type: ignore[method-assign]
-        PostgresDatabase.append_alone = lambda *_: None  # type: ignore[method-assign]
+        replace(EventLog, append=appending)
+        replace(PostgresTransaction, lock_log=lock_log)
+        replace(PostgresDatabase, append_alone=lambda *_: None)
 
     found = tail(postgres_url, tmp_path, appends=2_000, plant=sequence)
     figures(fault="positions from a sequence", **found.figures)
@@ -132,7 +134,7 @@ def checkpoint_first() -> None:
         with loader._store.database.writing() as transaction:  # noqa: SLF001
             follower.fold(loader._work(transaction, facts, page.upto, follower))  # noqa: SLF001
 
-    Loader._fold = fold  # type: ignore[method-assign]  # noqa: SLF001
+    replace(Loader, _fold=fold)
 
 
 def rows_first() -> None:
@@ -145,7 +147,7 @@ def rows_first() -> None:
         with loader._store.database.writing() as transaction:  # noqa: SLF001
             loader._move(transaction, follower, since, page.upto)  # noqa: SLF001
 
-    Loader._fold = fold  # type: ignore[method-assign]  # noqa: SLF001
+    replace(Loader, _fold=fold)
 
 
 @pytest.mark.parametrize("plant", [checkpoint_first, rows_first])

@@ -20,7 +20,12 @@ from crm_core.store.log import EventLog
 from crm_core.store.mapper import Entry, StoredRow
 from crm_core.store.opening import Store, open_store
 
-_UNUSED = {"Crypto": [], "Crypto.Cipher": ["AES"], "Crypto.Cipher.AES": ["key_size"], "Crypto.Cipher._mode_gcm": ["GcmMode"]}
+_UNUSED = {
+    "Crypto": [],
+    "Crypto.Cipher": ["AES"],
+    "Crypto.Cipher.AES": ["key_size"],
+    "Crypto.Cipher._mode_gcm": ["GcmMode"],
+}
 
 
 def suites() -> ModuleType:
@@ -61,7 +66,10 @@ class Adapted(ApplicationRecorder):
         limit: int | None = None,
     ) -> Sequence[StoredEvent]:
         rows = self._log.select_events(originator_id, gt=gt, lte=lte, desc=desc, limit=limit)
-        return [StoredEvent(UUID(str(one.originator_id)), one.originator_version, one.topic, _state(one.state)) for one in rows]
+        return [
+            StoredEvent(UUID(str(one.originator_id)), one.originator_version, one.topic, _state(one.state))
+            for one in rows
+        ]
 
     def select_notifications(
         self,
@@ -73,7 +81,10 @@ class Adapted(ApplicationRecorder):
         inclusive_of_start: bool = True,
     ) -> Sequence[Notification]:
         found = self._log.select_notifications(start, limit, stop, topics, inclusive_of_start=inclusive_of_start)
-        return [Notification(one.originator_id, one.originator_version, one.topic, _state(one.state), one.id) for one in found]
+        return [
+            Notification(one.originator_id, one.originator_version, one.topic, _state(one.state), one.id)
+            for one in found
+        ]
 
     def max_notification_id(self) -> int | None:
         return self._log.max_notification_id()

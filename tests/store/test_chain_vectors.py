@@ -51,7 +51,9 @@ def test_the_sealed_bytes_are_frames_by_subject() -> None:
     [vector] = [one for one in VECTORS if one["frames"] and len(one["frames"]) > 1]
     frames = [(bytes.fromhex(one["subject"]), one["fields"], bytes.fromhex(one["blob"])) for one in vector["frames"]]
 
-    assert b"".join(subject + lp(",".join(fields).encode()) + lp(blob) for subject, fields, blob in frames) == bytes.fromhex(vector["sealed"])
+    assert b"".join(
+        subject + lp(",".join(fields).encode()) + lp(blob) for subject, fields, blob in frames
+    ) == bytes.fromhex(vector["sealed"])
     found = list(unsealed(bytes.fromhex(vector["sealed"])))
     assert [(subject.bytes, fields, blob) for subject, fields, blob in found] == frames
     assert b"".join(framed(*one) for one in found) == bytes.fromhex(vector["sealed"])
@@ -61,7 +63,12 @@ def test_the_sealed_bytes_are_frames_by_subject() -> None:
 @pytest.mark.parametrize("part", ["header", "public", "sealed", "previous"])
 def test_every_part_counts(part: str) -> None:
     vector = VECTORS[-1]
-    parts = {"previous": bytes.fromhex(vector["previous"]), "header": vector["header"].encode(), "public": vector["public"].encode(), "sealed": bytes.fromhex(vector["sealed"])}
+    parts = {
+        "previous": bytes.fromhex(vector["previous"]),
+        "header": vector["header"].encode(),
+        "public": vector["public"].encode(),
+        "sealed": bytes.fromhex(vector["sealed"]),
+    }
     assert chained(**parts).hex() == vector["chain"]
     for position in range(len(parts[part])):
         altered = bytearray(parts[part])

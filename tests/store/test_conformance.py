@@ -21,7 +21,7 @@ class _OnOurLog:
         self.store = opened_store(self.url)
         return self.recorder(self.store.log)
 
-    def tearDown(self) -> None:  # noqa: N802 - unittest's word
+    def tearDown(self) -> None:
         self.store.close()
 
 

@@ -1,4 +1,4 @@
-"""The eventsourcing library is used, not decoration: its own Application, with our mapper and recorder, reads our log."""
+"""The eventsourcing library is used, not decoration: its own Application reads our log with our mapper and recorder."""
 
 from collections.abc import Iterable, Iterator
 from datetime import date
@@ -15,11 +15,12 @@ from crm_core import CRM, Money
 from crm_core.commands import MoveDeal, OpenDeal, WinDeal
 from crm_core.deal.deal import Deal, deals
 from crm_core.events import DealOpened
+from crm_core.kernel.ids import DealId
 from crm_core.store.log import EventLog, StreamReader
-from crm_core.store.mapper import EventMapper, Versioned
+from crm_core.store.mapper import EventMapper
 from crm_core.store.opening import Store
 
-DEAL = UUID("00000000-0000-4000-8000-0000000000de")
+DEAL = DealId(UUID("00000000-0000-4000-8000-0000000000de"))
 
 
 class Reading(Application[UUID]):
@@ -49,17 +50,17 @@ def crm(store_url: str) -> Iterator[CRM]:
 
 
 def test_the_librarys_repository_folds_a_stream_of_ours(crm: CRM) -> None:
-    def project(deal: Deal | None, events: Iterable[Versioned]) -> Deal | None:
+    def project(deal: Any, events: Iterable[Any]) -> Any:
         for one in events:
             deal = deals.fold.evolve(deal or deals.fold.initial, one.event)
         return deal
 
-    app = Reading(crm._store)  # noqa: SLF001 - what lies below the CRM is the point
-    deal = app.repository.get(DEAL, projector_func=project)
+    app: Any = Reading(crm._store)  # noqa: SLF001 - what lies below the CRM is the point
+    deal: Deal = app.repository.get(DEAL, projector_func=project)
 
     assert (deal.status, deal.stage) == ("won", "negotiation")
     assert isinstance(app.events, eventsourcing.persistence.EventStore)
-    first = next(iter(app.events.get(DEAL)))
+    first: Any = next(iter(app.events.get(DEAL)))
     assert isinstance(first.event, DealOpened)
     assert first.event.title == "New roof"
 
@@ -68,7 +69,11 @@ def test_the_librarys_notification_log_pages_through_ours(crm: CRM) -> None:
     app = Reading(crm._store)  # noqa: SLF001 - as above
     section = app.notification_log["1,3"]
 
-    assert [(item.id, item.topic) for item in section.items] == [(1, "deal.opened"), (2, "deal.stage_changed"), (3, "deal.won")]
+    assert [(item.id, item.topic) for item in section.items] == [
+        (1, "deal.opened"),
+        (2, "deal.stage_changed"),
+        (3, "deal.won"),
+    ]
     assert section.next_id == "4,6"
     assert [item.id for item in app.notification_log.select(start=3, limit=10)] == [3, 4]
     assert [item.id for item in app.recorder.select_notifications(1, 10, topics=["deal.opened"])] == [1, 4]
@@ -77,8 +82,18 @@ def test_the_librarys_notification_log_pages_through_ours(crm: CRM) -> None:
 
 def test_a_single_command_reads_through_the_librarys_repository_event_store_mapper_and_recorder(crm: CRM) -> None:
     with (
-        patch.object(eventsourcing.application.Repository, "get", autospec=True, side_effect=eventsourcing.application.Repository.get) as get,
-        patch.object(eventsourcing.persistence.EventStore, "get", autospec=True, side_effect=eventsourcing.persistence.EventStore.get) as load,
+        patch.object(
+            eventsourcing.application.Repository,
+            "get",
+            autospec=True,
+            side_effect=eventsourcing.application.Repository.get,
+        ) as get,
+        patch.object(
+            eventsourcing.persistence.EventStore,
+            "get",
+            autospec=True,
+            side_effect=eventsourcing.persistence.EventStore.get,
+        ) as load,
         patch.object(StreamReader, "select_events", autospec=True, side_effect=StreamReader.select_events) as select,
         patch.object(EventMapper, "to_domain_event", autospec=True, side_effect=EventMapper.to_domain_event) as read,
         patch.object(EventMapper, "to_stored_event", autospec=True, side_effect=EventMapper.to_stored_event) as write,

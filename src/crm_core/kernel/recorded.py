@@ -31,12 +31,7 @@ class Actor:
     def __post_init__(self) -> None:
         if self.kind not in _KINDS:
             raise Invalid("actor", [("actor", f"the kind must be one of {', '.join(_KINDS)}, followed by :id")])
-        if (
-            not isinstance(self.id, str)
-            or not self.id.strip()
-            or len(self.id) > _LONGEST_ACTOR
-            or not self.id.isprintable()
-        ):
+        if str(self.id) != self.id or not self.id.strip() or len(self.id) > _LONGEST_ACTOR or not self.id.isprintable():
             raise Invalid(
                 "actor", [("actor", f"the id must be text of at most {_LONGEST_ACTOR} printable characters, not blank")]
             )
@@ -282,8 +277,9 @@ class RecordedEvent:
 class Receipt:
     """Proof that a command was carried out; the same command id always gives an equal receipt.
 
-    `id` is the thing the command is about (its first id: a UUID that fits the id field of that thing's commands). `position` is the last position it recorded,
-    or, where there was nothing to record, the head of the log it was decided on; `events` is empty then.
+    `id` is what the command is about: its first id, a UUID that fits the id field of that thing's commands.
+    `position` is the last position it recorded, or, where there was nothing to record, the head of the log it was
+    decided on; `events` is empty then.
     """
 
     command_id: UUID

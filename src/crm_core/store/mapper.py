@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from eventsourcing.persistence import JSONTranscoder, Mapper, StoredEvent
+from pydantic import ValidationError
 
 from crm_core.kernel.catalogue import EventType, catalogue
 from crm_core.kernel.errors import PayloadTooLarge
@@ -170,12 +171,33 @@ class EventMapper(Mapper[UUID]):
 
     def recorded(self, rows: Sequence[tuple[Any, ...]]) -> list[Recorded]:
         """Facts with envelopes, from rows of `COLUMNS`."""
-        if self._opens:
-            self._keys.prefetch(subject for row in rows for subject, _, _ in unsealed(row[7]))
+        if not self._opens:
+            return self._recorded_withheld(rows)
+        self._keys.prefetch(subject for row in rows for subject, _, _ in unsealed(row[7]))
         return [
             Recorded(position, self.read(name, type_version, stream, version, public, sealed), at, header)
             for position, name, type_version, stream, version, at, header, sealed, public in rows
         ]
+
+    @staticmethod
+    def _recorded_withheld(rows: Sequence[tuple[Any, ...]]) -> list[Recorded]:
+        """The same where nothing is opened: what rebuilds do a million times, so with as few steps as can be."""
+        facts = []
+        readers: dict[str, tuple[int, Any, EventType]] = {}
+        for position, name, type_version, _, _, at, header, sealed, public in rows:
+            if name not in readers:
+                entry = catalogue.named(name)
+                readers[name] = (entry.version, entry.cls.__pydantic_validator__.validate_json, entry)
+            current, validate, entry = readers[name]
+            if type_version != current or public == "{}":
+                event = entry.read(type_version, public, withheld(sealed) if sealed else "{}")
+            else:
+                try:
+                    event = validate(f"{public[:-1]},{withheld(sealed)[1:]}" if sealed else public)
+                except ValidationError:
+                    event = entry.read(type_version, public, withheld(sealed) if sealed else "{}")
+            facts.append(Recorded(position, event, at, header))
+        return facts
 
     def _opened(self, place: bytes, sealed: bytes) -> str:
         parts = []

@@ -21,8 +21,8 @@ DIALECT = Dialect(
     instant="timestamptz", day="date", decimal="numeric", json="jsonb", blob="bytea",
 )  # fmt: skip
 _APPEND = (
-    "SELECT * FROM crm_append(%s, %s, %s::uuid, %s, %s::uuid, %s::uuid[], %s::bigint[], %s::text[], %s::integer[], %s::text[], "
-    "%s::text[], %s::text[], %s::bytea[], %s::bytea[], %s::uuid[], %s::integer[], %s::uuid[], %s::bigint[])"
+    "SELECT * FROM crm_append(%s, %s, %s::uuid, %s, %s::uuid, %s::uuid[], %s::bigint[], %s::text[], %s::integer[], "
+    "%s::text[], %s::text[], %s::text[], %s::bytea[], %s::bytea[], %s::uuid[], %s::integer[], %s::uuid[], %s::bigint[])"
 )
 _LIMITS = "-c lock_timeout=30s -c idle_in_transaction_session_timeout=600s"
 """Nobody waits for a lock, or keeps one, for ever."""
@@ -273,7 +273,8 @@ class PostgresDatabase(Database):
             self.lock_key, clock, str(entry.command_id), entry.fingerprint, str(entry.thing),
             _plain_array(row.stream for row in rows), _plain_array(row.originator_version for row in rows),
             _text_array(row.topic for row in rows), _plain_array(row.type_version for row in rows),
-            _text_array(row.at for row in rows), _text_array(row.header for row in rows), _text_array(row.public for row in rows),
+            _text_array(row.at for row in rows), _text_array(row.header for row in rows),
+            _text_array(row.public for row in rows),
             _text_array("\\x" + row.sealed.hex() for row in rows),
             _text_array("\\x" + state_digest(row.public.encode(), row.sealed).hex() for row in rows),
             _plain_array(thing for thing, _ in links), _plain_array(number for _, number in links),

@@ -43,11 +43,7 @@ def verify(database: Database, progress: Callable[[int], None] = lambda _: None)
         with database.reading() as transaction:
             rows = _page(transaction, walk.position)
             try:
-                links = _links(transaction, walk.position, rows[-1][0]) if rows else {}
-                for row in rows:
-                    walk.step(row, links.pop(row[0], set()))
-                if links:
-                    raise _Differs(min(links), _NO_EVENT)
+                walk.over(rows, _links(transaction, walk.position, rows[-1][0]) if rows else {})
                 walk.compare_commands(transaction, ended=not rows)
                 if not rows:
                     _compare_ends(transaction, walk)
@@ -58,7 +54,7 @@ def verify(database: Database, progress: Callable[[int], None] = lambda _: None)
         progress(walk.events)
 
 
-class _Differs(Exception):  # noqa: N818 - found, not failed
+class _Differs(Exception):
     """The first difference."""
 
     def __init__(self, position: int, what: str) -> None:
@@ -72,7 +68,10 @@ _NO_EVENT = "a link points to an event that does not exist"
 
 @dataclass(slots=True)
 class _Walk:
-    """What is known after so many rows. `blocks`: command id, its last position, how many events; the last one is open."""
+    """What is known after so many rows.
+
+    `blocks`: command id, its last position, how many events; the last block is still open.
+    """
 
     position: int = 0
     chain: bytes = GENESIS
@@ -81,6 +80,13 @@ class _Walk:
     versions: dict[str, int] = field(default_factory=dict)
     blocks: list[tuple[str, int, int]] = field(default_factory=list)
     commands: int = 0
+
+    def over(self, rows: list[tuple[Any, ...]], links: dict[int, set[str]]) -> None:
+        """Compare a page of rows, and the links that point into it."""
+        for row in rows:
+            self.step(row, links.pop(row[0], set()))
+        if links:
+            raise _Differs(min(links), _NO_EVENT)
 
     def step(self, row: tuple[Any, ...], links: set[str]) -> None:
         """Compare one more row."""
@@ -134,6 +140,7 @@ class _Walk:
 
 
 def _envelope(position: int, text: str) -> dict[str, Any]:
+    header: dict[str, Any] = {}
     try:
         header = json.loads(text)
         UUID(header["command"])
@@ -142,8 +149,7 @@ def _envelope(position: int, text: str) -> dict[str, Any]:
         well_formed = False
     if not well_formed:
         raise _Differs(position, "the header is no envelope")
-    found: dict[str, Any] = header
-    return found
+    return header
 
 
 def _compare_links(position: int, expected: set[str], links: set[str]) -> None:
@@ -167,9 +173,8 @@ def _compare_ends(transaction: Transaction, walk: _Walk) -> None:
         raise _Differs(walk.position + 1, f"command {beyond[0]} points beyond the log, to position {beyond[1]}")
     [claiming] = transaction.execute("SELECT count(*) FROM crm_commands WHERE events <> 0").fetchone()
     if claiming != walk.commands:
-        raise _Differs(
-            walk.position, f"{claiming - walk.commands} command ids stand for events that they did not record"
-        )
+        claims = f"{claiming - walk.commands} command ids stand for events that they did not record"
+        raise _Differs(walk.position, claims)
 
 
 def _page(transaction: Transaction, after: int) -> list[Any]:

@@ -1,6 +1,5 @@
 """A full rebuild: folded beside the live view, swapped in at once; readers never see half of it."""
 
-import gc
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 from uuid import uuid4
@@ -8,7 +7,7 @@ from uuid import uuid4
 from crm_core.following import Loader
 from crm_core.kernel.errors import FollowError
 from crm_core.kernel.recorded import Recorded
-from crm_core.store.port import Transaction
+from crm_core.store.port import Transaction, unswept
 from projections.engine import marks
 from projections.engine.holding import Holding, flat
 
@@ -42,7 +41,7 @@ def rebuild(projection: "Projection[Any]", loader: Loader, progress: Progress) -
     position, head = 0, loader.head()
     progress(position, head)
     for _ in range(_CHASES):
-        for facts, reached in _unswept(loader.read(projection, position, head)):
+        for facts, reached in _page_by_page(loader.read(projection, position, head)):
             building.take(facts)
             progress(reached, head)
             position = reached
@@ -60,22 +59,14 @@ def rebuild(projection: "Projection[Any]", loader: Loader, progress: Progress) -
     return position
 
 
-def _unswept(pages: Iterator[_Page]) -> Iterator[_Page]:
-    """The pages, each made and folded while Python's cycle collector rests: it would find nothing, again and again."""
-    resting = gc.isenabled()
-    try:
-        while True:
-            gc.disable()
+def _page_by_page(pages: Iterator[_Page]) -> Iterator[_Page]:
+    """The pages, each made and folded while Python's cycle collector rests."""
+    while True:
+        with unswept():
             page = next(pages, None)
             if page is None:
                 return
             yield page
-            del page
-            if resting:
-                gc.enable()
-    finally:
-        if resting:
-            gc.enable()
 
 
 class _Building(Generic[Row]):
