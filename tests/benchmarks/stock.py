@@ -19,7 +19,7 @@ class Deal(Aggregate):
         return deal_id
 
     @event("Opened")
-    def __init__(  # noqa: PLR0917 - the fields of the event
+    def __init__(
         self,
         deal_id: UUID,
         title: str,
@@ -109,7 +109,7 @@ class Purchase(Aggregate):
         return purchase_id
 
     @event("Recorded")
-    def __init__(  # noqa: PLR0917 - the fields of the event
+    def __init__(
         self, purchase_id: UUID, contact_id: UUID, amount: Decimal, currency: str, quantity: int, order_ref: str
     ) -> None:
         self.contact_id = contact_id

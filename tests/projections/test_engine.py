@@ -145,7 +145,7 @@ def test_pages_of_any_size_lead_to_the_replay(store: Store, facts: list[Recorded
 
 @examples(60)
 @given(facts=HISTORIES, page=PAGES, most=st.integers(0, 5), live=st.integers(0, 40), late=HISTORIES)
-def test_a_rebuild_leads_to_the_replay_wherever_the_live_view_stood(  # noqa: PLR0917 - each is drawn
+def test_a_rebuild_leads_to_the_replay_wherever_the_live_view_stood(
     store: Store, facts: list[Recorded], page: int, most: int, live: int, late: list[Recorded]
 ) -> None:
     everything = recorded(*(fact.event for fact in [*facts, *late]))

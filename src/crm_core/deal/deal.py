@@ -119,7 +119,7 @@ def require_open(deal: Deal, deal_id: UUID) -> None:
 
 
 @deals.decision
-def open_deal(  # noqa: PLR0917 - the states that the decision needs, given by name
+def open_deal(
     deal: Deal, contact: Contact, account: Account, lead: Lead, pipelines: Pipelines, command: OpenDeal
 ) -> Iterator[DealOpened]:
     """A deal of a contact belongs to the account that the contact works for, unless another is named."""

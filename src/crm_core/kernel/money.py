@@ -135,7 +135,7 @@ def _amount(amount: object, currency: str) -> Decimal:
         raise MoneyError(msg)
     unit, largest = _bounds(currency)
     try:
-        exact = Decimal(amount)  # type: ignore[arg-type]
+        exact = Decimal(amount)
         rounded = exact.quantize(unit)
     except InvalidOperation:
         raise MoneyError(_what_is_wrong(amount)) from None

@@ -17,7 +17,7 @@ from crm_core.lead.lead import Lead, leads, require_unconverted
 
 
 @leads.decision
-def convert(  # noqa: PLR0917 - the states that the decision needs, given by name
+def convert(
     lead: Lead, contact: Contact, account: Account, deal: Deal, pipelines: Pipelines, command: ConvertLead
 ) -> Iterator[LeadConverted | AccountAdded | ContactAdded | ContactMatchedToLead | ContactLinkedToAccount | DealOpened]:
     """Only a qualified lead converts, once, into things that are either new or on record."""

@@ -41,7 +41,7 @@ class StoredRow(StoredEvent):
         self.__dict__.update(columns)
 
     @property
-    def state(self) -> bytes:  # type: ignore[override]
+    def state(self) -> bytes:
         """The bytes of the content."""
         return lp(self.public.encode()) + self.sealed
 

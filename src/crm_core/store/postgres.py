@@ -63,7 +63,7 @@ class PostgresTransaction(Transaction):
         return self._cursor
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> Rows:
-        return self._ready().execute(_numbered(sql), parameters, prepare=True)  # type: ignore[return-value]
+        return self._ready().execute(_numbered(sql), parameters, prepare=True)
 
     def script(self, sql: str) -> None:
         self._ready().execute(sql.encode())
@@ -281,7 +281,7 @@ class PostgresDatabase(Database):
             _plain_array(entry.looked_at), _plain_array(entry.looked_at.values()),
         )  # fmt: skip
         with self._session() as connection:
-            [last, recorded, early] = connection.execute(_APPEND, values, prepare=True).fetchone() or ()
+            [last, recorded, early] = connection.execute(_APPEND, values, prepare=True).fetchone()  # type: ignore[misc]
             if early:
                 connection.execute(BARRIER, prepare=True)
         return last, recorded

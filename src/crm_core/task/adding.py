@@ -15,7 +15,7 @@ from crm_core.ticket.ticket import Ticket
 
 
 @tasks.decision
-def add(  # noqa: PLR0917 - the states that the decision needs, given by name
+def add(
     task: Task, ticket: Ticket, deal: Deal, lead: Lead, contact: Contact, account: Account, command: AddTask
 ) -> Iterator[TaskAdded]:
     """A task is about things on record, or about nothing in particular."""
