@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -37,6 +38,11 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
+def _stopped(*_: object) -> None:
+    """Ends the run as an error would, so that servers and files go with it."""
+    sys.exit("stopped")
+
+
 @contextmanager
 def places() -> Iterator[list[Place]]:
     """SQLite, a PostgreSQL server, and one whose fsync waits; what this machine cannot offer is left out, and said."""
@@ -64,4 +70,6 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, _stopped)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell's background jobs ignore
     sys.exit(main(sys.argv[1:]))

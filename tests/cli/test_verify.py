@@ -38,7 +38,7 @@ def test_an_untouched_log_is_intact(crm: Run, demo: Demo) -> None:
         ("DELETE FROM crm_events WHERE position = 1", 1, "missing"),
         ("DELETE FROM crm_links WHERE position = 25", 25, "link"),
         ("INSERT INTO crm_links SELECT thing, 2 FROM crm_links WHERE position = 25", 2, "link"),
-        ("UPDATE crm_commands SET position = position + 1 WHERE position = 25", 26, "command"),
+        ("UPDATE crm_commands SET position = position + 1 WHERE position = 25", 25, "command"),
     ],
 )
 def test_an_altered_log_is_found_out_with_the_position(

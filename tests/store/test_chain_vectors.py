@@ -4,9 +4,11 @@ import hashlib
 import json
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
+from crm_core import CRM
 from crm_core.ledger.chain import GENESIS, chained, leaf, link, lp, state_digest
 from crm_core.store.mapper import framed, unsealed
 
@@ -79,3 +81,26 @@ def test_every_part_counts(part: str) -> None:
 def test_nothing_moves_unnoticed_from_one_part_to_the_next() -> None:
     assert chained(GENESIS, b"ab", b"c", b"d") != chained(GENESIS, b"a", b"bc", b"d")
     assert chained(GENESIS, b"a", b"bc", b"d") != chained(GENESIS, b"a", b"b", b"cd")
+
+
+@pytest.mark.postgres
+def test_the_server_call_makes_the_same_chain(postgres_url: str) -> None:
+    with CRM.open(postgres_url, follow=[]) as crm, crm._store.database.writing() as transaction:  # noqa: SLF001 - as stored
+        for number, vector in enumerate(VECTORS, 1):
+            header = json.loads(vector["header"])
+            opened = vector["header"].partition(',"recorded_at"')[0]
+            digest = state_digest(vector["public"].encode(), bytes.fromhex(vector["sealed"]))
+            transaction.execute(
+                "SELECT crm_append(?, ?, ?, ?, ?, ?::uuid[], ?::bigint[], ?::text[], ?::integer[], ?::text[], "
+                "?::text[], ?::text[], ?::bytea[], ?::bytea[], ?::uuid[], ?::integer[], ?::uuid[], ?::bigint[])",
+                [
+                    7, header["recorded_at"], UUID(header["command"]), b"", UUID(header["stream"]),
+                    [UUID(header["stream"])], [number], [header["type"]], [1], [header["at"]], [opened], [vector["public"]],
+                    [bytes.fromhex(vector["sealed"])], [digest], [], [], [], [],
+                ],
+            )  # fmt: skip
+        rows = transaction.execute("SELECT header, chain FROM crm_events ORDER BY position").fetchall()
+
+    assert [(header, bytes(chain).hex()) for header, chain in rows] == [
+        (one["header"], one["chain"]) for one in VECTORS
+    ]

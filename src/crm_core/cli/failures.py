@@ -18,6 +18,7 @@ from crm_core.kernel.errors import (
     StoreError,
     TamperingFound,
 )
+from crm_core.kernel.money import MoneyError
 
 DONE = 0
 CHECK_FAILED = 1
@@ -53,6 +54,7 @@ _CODES: tuple[tuple[type[CRMError], int], ...] = (
     (Refused, REFUSED),
     (Denied, REFUSED),
     (Invalid, INVALID),
+    (MoneyError, INVALID),
     (NotFound, NOT_FOUND),
     (Conflict, CONFLICT),
     (CommandIdReused, CONFLICT),

@@ -13,7 +13,7 @@ from tests.benchmarks.harness import Arm, Case, Round, Work
 ORDER = 1
 TITLE = "One command"
 _KINDS: tuple[Kind, ...] = ("crm-core", "stock", "limit")
-_WARM, _TIMES = 1, 4
+_WARM, _TIMES = 1, 12
 _REACH = "≥ 2× stock, towards 3×"
 
 
