@@ -2,13 +2,14 @@
 
 __version__ = "0.1.0"
 
-from crm_core.app import CRM, FollowerStatus, Status
+from crm_core.app import CRM
 from crm_core.kernel.authorisation import Allow, Deny
 from crm_core.kernel.errors import Conflict, CRMError, Invalid, NotFound, Refused
 from crm_core.kernel.money import Money
 from crm_core.kernel.personal import Erased
 from crm_core.kernel.recorded import Actor, Receipt, Recorded
 from crm_core.reading import AsOf, History, View
+from crm_core.status import FollowerStatus, Status
 from crm_core.writing import Request
 
 __all__ = [

@@ -5,7 +5,6 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self, TypeVar
 from uuid import UUID
@@ -20,6 +19,7 @@ from crm_core.kernel.messages import Command
 from crm_core.kernel.recorded import Actor, Receipt, Recorded
 from crm_core.kernel.time import Clock, SystemClock
 from crm_core.reading import AsOf, Axis, History, Reader, View, Viewable
+from crm_core.status import FollowerStatus, Status
 from crm_core.store.opening import Store, open_store
 from crm_core.store.verify import Verdict, verify
 from crm_core.writing import Request, Writer
@@ -27,28 +27,6 @@ from crm_core.writing import Request, Writer
 Row = TypeVar("Row")
 _POLL_S = 0.005
 """How long a running follower rests when there is nothing to read, in seconds."""
-
-
-@dataclass(frozen=True, slots=True)
-class FollowerStatus:
-    """How far one follower has come. `position` None: it never began. `lag` counts positions."""
-
-    name: str
-    kind: str
-    on: bool
-    position: int | None
-    lag: int
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """What a probe wants to know. `durability` is `full`, `test` (unsafe, asked for) or `memory`."""
-
-    database: str
-    durability: str
-    schema: int
-    position: int
-    followers: tuple[FollowerStatus, ...]
 
 
 def _unwatched(_done: int, _of: int) -> None:

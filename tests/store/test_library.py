@@ -16,9 +16,10 @@ from crm_core.commands import MoveDeal, OpenDeal, WinDeal
 from crm_core.deal.deal import Deal, deals
 from crm_core.events import DealOpened
 from crm_core.kernel.ids import DealId
-from crm_core.store.log import EventLog, StreamReader
+from crm_core.store.log import EventLog
 from crm_core.store.mapper import EventMapper
 from crm_core.store.opening import Store
+from crm_core.store.streams import StreamReader
 
 DEAL = DealId(UUID("00000000-0000-4000-8000-0000000000de"))
 

@@ -1,8 +1,8 @@
 """`crm status`: where everything stands."""
 
-from crm_core.app import FollowerStatus
 from crm_core.cli.desk import Answer, Desk
 from crm_core.cli.look import heading, stack, table
+from crm_core.status import FollowerStatus
 
 _DURABILITY = {
     "full": "every receipt is on disk before it is given",

@@ -7,7 +7,6 @@ from typing import Any, cast
 from uuid import UUID
 
 from eventsourcing.persistence import (
-    AggregateRecorder,
     ApplicationRecorder,
     IntegrityError,
     Notification,
@@ -16,7 +15,7 @@ from eventsourcing.persistence import (
 )
 
 from crm_core.kernel.catalogue import catalogue
-from crm_core.kernel.errors import CommandIdReused, CRMError, FollowerHalted, UnknownEventType
+from crm_core.kernel.errors import CommandIdReused, UnknownEventType
 from crm_core.kernel.recorded import Receipt, RecordedEvent, header_close
 from crm_core.kernel.time import Clock, stamp, unstamp
 from crm_core.ledger.chain import GENESIS, chained
@@ -358,37 +357,6 @@ class EventLog(ApplicationRecorder):
         raise NotImplementedError(msg)
 
 
-class StreamReader(AggregateRecorder):
-    """The library's aggregate recorder over the log, reading only the types a fold names."""
-
-    def __init__(self, log: EventLog, types: Sequence[str]) -> None:
-        self._log = log
-        self._types = list(types)
-
-    def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None:
-        """Appending is the log's business."""
-        return self._log.insert_events(stored_events, **kwargs)
-
-    def select_events(
-        self,
-        originator_id: UUID | str,
-        *,
-        gt: int | None = None,
-        lte: int | None = None,
-        desc: bool = False,
-        limit: int | None = None,
-    ) -> Sequence[StoredEvent]:
-        """The stream's rows of these types, and its newest row whatever its type."""
-        if (gt, lte, desc, limit) != (None, None, False, None):
-            return [
-                row
-                for row in self._log.select_events(originator_id, gt=gt, lte=lte, desc=desc, limit=limit)
-                if row.topic in self._types
-            ]
-        with self._log.database.looking() as transaction:
-            return [stored(row) for row in self._log.stream(transaction, cast("UUID", originator_id), self._types)]
-
-
 def stored(row: tuple[Any, ...]) -> StoredRow:
     """The stored event of a row of `COLUMNS`, as a state is folded from it."""
     _, name, type_version, stream, version, _, header, sealed, public = row
@@ -418,8 +386,3 @@ def _uuid(value: Any) -> UUID:
 
 def _event_id(header: str) -> UUID:
     return UUID(header[7:43])
-
-
-def halted(follower: str, error: CRMError, position: int) -> FollowerHalted:
-    """The error of a follower that must not go on."""
-    return FollowerHalted(follower, position, str(error))

@@ -6,10 +6,10 @@ from typing import Any, cast
 from uuid import UUID
 
 from eventsourcing.application import AggregateNotFoundError, Repository
-from eventsourcing.persistence import EventStore
+from eventsourcing.persistence import AggregateRecorder, EventStore, StoredEvent
 
 from crm_core.kernel.decider import Fold
-from crm_core.store.log import EventLog, StreamReader, stored
+from crm_core.store.log import EventLog, stored
 from crm_core.store.mapper import EventMapper, Versioned
 from crm_core.store.port import Transaction
 
@@ -20,6 +20,37 @@ class Loaded:
 
     state: Any
     version: int
+
+
+class StreamReader(AggregateRecorder):
+    """The library's aggregate recorder over the log, reading only the types a fold names."""
+
+    def __init__(self, log: EventLog, types: Sequence[str]) -> None:
+        self._log = log
+        self._types = list(types)
+
+    def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None:
+        """Appending is the log's business."""
+        return self._log.insert_events(stored_events, **kwargs)
+
+    def select_events(
+        self,
+        originator_id: UUID | str,
+        *,
+        gt: int | None = None,
+        lte: int | None = None,
+        desc: bool = False,
+        limit: int | None = None,
+    ) -> Sequence[StoredEvent]:
+        """The stream's rows of these types, and its newest row whatever its type."""
+        if (gt, lte, desc, limit) != (None, None, False, None):
+            return [
+                row
+                for row in self._log.select_events(originator_id, gt=gt, lte=lte, desc=desc, limit=limit)
+                if row.topic in self._types
+            ]
+        with self._log.database.looking() as transaction:
+            return [stored(row) for row in self._log.stream(transaction, cast("UUID", originator_id), self._types)]
 
 
 class Streams:
