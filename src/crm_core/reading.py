@@ -19,6 +19,8 @@ Row = TypeVar("Row")
 Found = TypeVar("Found")
 _PAGE = 1_000
 _FAR = 2**62
+_NAMES_LEADS = ("contact.added", "contact.matched_to_lead")
+"""The facts that say which leads a contact came from."""
 _DIGITS = 32
 
 
@@ -244,7 +246,7 @@ class Reader:
         if transaction is None:
             with self._store.database.looking() as looking:
                 return self.identities(thing, looking)
-        added = self._store.log.page(transaction, 0, _FAR, ["contact.added"], 10, [thing])
+        added = self._store.log.page(transaction, 0, _FAR, _NAMES_LEADS, 1_000, [thing])
         facts = self._store.withholding_mapper.recorded(added)
         leads = {ref.id: None for fact in facts if fact.stream == thing for ref in fact.regards if ref.kind == "lead"}
         return (thing, *leads)
