@@ -1,7 +1,7 @@
 """When somebody asks for a demo, the owner of the lead follows up within a day, and is reminded if nobody did."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
@@ -16,6 +16,7 @@ from crm_core.events import (
     LeadQualified,
 )
 from crm_core.kernel.ids import LeadId, UserId
+from crm_core.kernel.replacing import replace
 from policies.engine.policy import Policy
 from policies.engine.waits import Sleep, Wake, Woken
 

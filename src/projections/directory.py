@@ -15,8 +15,8 @@ from crm_core.events import (
 )
 from crm_core.kernel.personal import ERASED, Erased, PersonalMark
 from crm_core.kernel.recorded import Recorded
+from crm_core.kernel.replacing import replace
 from projections.engine.projection import projection
-from projections.engine.rows import replace
 
 Follows: TypeAlias = (
     AccountAdded | AccountRenamed | ContactAdded | ContactRenamed | DealOpened | LeadCaptured | TicketOpened

@@ -20,8 +20,8 @@ from crm_core.events import (
 from crm_core.kernel.ids import AccountId, ContactId, DealId, LeadId, UserId
 from crm_core.kernel.money import Money
 from crm_core.kernel.recorded import Recorded
+from crm_core.kernel.replacing import replace
 from projections.engine.projection import projection
-from projections.engine.rows import replace
 
 Follows: TypeAlias = (
     DealOpened

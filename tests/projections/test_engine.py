@@ -20,7 +20,7 @@ from crm_core.store.opening import Store
 from crm_core.store.port import Database, Transaction
 from projections import Projection, projection
 from projections.engine.rebuild import rebuild
-from projections.engine.rows import replace
+from crm_core.kernel.replacing import replace
 from projections.testing import recorded
 from tests.projections.conftest import START, fold, kept
 

@@ -12,7 +12,7 @@ from crm_core.kernel.money import Money
 from crm_core.kernel.personal import Personal
 from crm_core.kernel.recorded import Recorded
 from projections import pipeline, projection
-from projections.engine.rows import replace
+from crm_core.kernel.replacing import replace
 from projections.testing import rows
 from tests.story import ADA, DEAL, EUR90, TODAY, bought, opened
 

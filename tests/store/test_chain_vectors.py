@@ -95,8 +95,8 @@ def test_the_server_call_makes_the_same_chain(postgres_url: str) -> None:
                 "?::text[], ?::text[], ?::bytea[], ?::bytea[], ?::uuid[], ?::integer[], ?::uuid[], ?::bigint[])",
                 [
                     7, header["recorded_at"], UUID(header["command"]), b"", UUID(header["stream"]),
-                    [UUID(header["stream"])], [number], [header["type"]], [1], [header["at"]], [opened], [vector["public"]],
-                    [bytes.fromhex(vector["sealed"])], [digest], [], [], [], [],
+                    [UUID(header["stream"])], [number], [header["type"]], [1], [header["at"]], [opened],
+                    [vector["public"]], [bytes.fromhex(vector["sealed"])], [digest], [], [], [], [],
                 ],
             )  # fmt: skip
         rows = transaction.execute("SELECT header, chain FROM crm_events ORDER BY position").fetchall()

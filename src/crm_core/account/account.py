@@ -1,7 +1,7 @@
 """An organisation on record, and the decisions about it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
@@ -9,6 +9,7 @@ from crm_core.account.commands import AddAccount, RenameAccount
 from crm_core.account.events import AccountAdded, AccountRenamed
 from crm_core.kernel.decider import Decider
 from crm_core.kernel.refusals import require_known, require_new
+from crm_core.kernel.replacing import replace
 
 
 @dataclass(frozen=True, slots=True)

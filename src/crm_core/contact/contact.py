@@ -1,7 +1,7 @@
 """A person on record: what decisions need to know of them, and the decisions."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
@@ -17,6 +17,7 @@ from crm_core.contact.events import (
 from crm_core.kernel.decider import Decider
 from crm_core.kernel.ids import AccountId, LeadId
 from crm_core.kernel.refusals import require_known, require_new
+from crm_core.kernel.replacing import replace
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """A deal: where it stands in its pipeline, and the decisions from opening to won or lost."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 from uuid import UUID
@@ -36,6 +36,7 @@ from crm_core.kernel.decider import Decider
 from crm_core.kernel.ids import AccountId, ContactId, LeadId, TeamId, UserId
 from crm_core.kernel.money import Money
 from crm_core.kernel.refusals import require_known, require_new
+from crm_core.kernel.replacing import replace
 from crm_core.lead.lead import Lead, require_lead
 
 _NOTHING = Money(0, "XXX")

@@ -162,12 +162,19 @@ def _validate(value: object) -> Money:
         return value
     if isinstance(value, dict) and len(value) == len(_FIELDS):
         try:
-            return Money(value["amount"], value["currency"])
+            amount, currency = value["amount"], value["currency"]
+            return _told(amount, currency) if amount.__class__ is currency.__class__ is str else Money(amount, currency)
         except KeyError:
             pass
         except MoneyError as error:
             raise PydanticCustomError("money", "{reason}", {"reason": str(error)}) from None
     raise PydanticCustomError("money", "must be Money, or an object with amount and currency")
+
+
+@lru_cache(maxsize=4096)
+def _told(amount: str, currency: str) -> Money:
+    """The money that JSON tells of; the same amounts come again and again."""
+    return Money(amount, currency)
 
 
 def _as_json(money: Money) -> dict[str, str]:

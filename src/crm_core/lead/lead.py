@@ -1,7 +1,7 @@
 """A lead: how far the interest has grown, and the decisions until it converts."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal, TypeAlias
 from uuid import UUID
 
@@ -10,6 +10,7 @@ from crm_core.interaction.events import CallLogged, DemoHeld, MeetingHeld
 from crm_core.kernel.decider import Decider
 from crm_core.kernel.ids import AccountId, ContactId, DealId, UserId
 from crm_core.kernel.refusals import require_known, require_new
+from crm_core.kernel.replacing import replace
 from crm_core.lead.commands import AssignLead, CaptureLead, DisqualifyLead, QualifyLead, RecycleLead
 from crm_core.lead.errors import LeadAlreadyConverted, LeadIsDisqualified
 from crm_core.lead.events import (

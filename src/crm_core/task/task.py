@@ -1,7 +1,7 @@
 """A task: who has to do it by when, and the decisions until it is done."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
@@ -9,6 +9,7 @@ from uuid import UUID
 from crm_core.kernel.decider import Decider
 from crm_core.kernel.ids import AccountId, ContactId, DealId, LeadId, TicketId, UserId
 from crm_core.kernel.refusals import require_known
+from crm_core.kernel.replacing import replace
 from crm_core.task.commands import AssignTask, CancelTask, CompleteTask, RescheduleTask
 from crm_core.task.errors import TaskNotOpen
 from crm_core.task.events import (

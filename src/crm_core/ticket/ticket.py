@@ -1,7 +1,7 @@
 """A ticket: whose turn it is, and the decisions until it is closed for good."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
@@ -10,6 +10,7 @@ from crm_core.contact.contact import Contact, require_contact
 from crm_core.kernel.decider import Decider
 from crm_core.kernel.ids import AccountId, ContactId, UserId
 from crm_core.kernel.refusals import require_known, require_new
+from crm_core.kernel.replacing import replace
 from crm_core.ticket.commands import (
     AssignTicket,
     CloseTicket,

@@ -9,7 +9,7 @@ from crm_core.events import PersonForgotten
 from crm_core.kernel.errors import CRMError, FollowerHalted
 from crm_core.kernel.personal import ERASED
 from crm_core.kernel.recorded import Recorded
-from projections.engine.rows import replace
+from crm_core.kernel.replacing import replace
 
 if TYPE_CHECKING:
     from projections.engine.projection import Projection

@@ -1,4 +1,4 @@
-"""Changing a row: like `dataclasses.replace`, and faster, since folds do little else."""
+"""Changing a state or a row: like `dataclasses.replace`, and faster, since folds do little else."""
 
 from functools import lru_cache
 from operator import attrgetter
@@ -9,15 +9,15 @@ if TYPE_CHECKING:
 else:
     from dataclasses import fields
 
-    def replace(row: Any, /, **changes: Any) -> Any:
-        """The same row with some fields changed.
+    def replace(state: Any, /, **changes: Any) -> Any:
+        """The same state or row with some fields changed.
 
         Raises:
-            TypeError: the row has no such field.
+            TypeError: it has no such field.
         """
-        cls = row.__class__
+        cls = state.__class__
         get, places = _shape(cls)
-        values = list(get(row))
+        values = list(get(state))
         try:
             for name, value in changes.items():
                 values[places[name]] = value
