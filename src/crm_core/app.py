@@ -14,7 +14,7 @@ from crm_core.following import Follower, Loader
 from crm_core.forgetting import Forgetting
 from crm_core.kernel.authorisation import Authorize, allow_all
 from crm_core.kernel.catalogue import discover
-from crm_core.kernel.errors import CRMError, FollowerHalted, SettleTimeout, ViewNotFolded
+from crm_core.kernel.errors import CRMError, FollowerHalted, Invalid, SettleTimeout, ViewNotFolded
 from crm_core.kernel.messages import Command
 from crm_core.kernel.recorded import Actor, Receipt, Recorded
 from crm_core.kernel.time import Clock, SystemClock
@@ -232,6 +232,8 @@ class CRM:
             ViewNotFolded: nobody has folded it yet, and `after` was not asked for.
             SettleTimeout: not folded that far in time.
         """
+        if not hasattr(projection, "checkpoint"):
+            raise Invalid("projection", [("projection", "must be a view, such as projections.pipeline, not its name")])
         if as_of is not None:
             return View(self._reader, projection, self._reader.as_of(as_of, axis))
         follower = self._known.get(projection.name)

@@ -309,6 +309,10 @@ class Reader:
 
     def past_rows(self, projection: Viewable[Row], as_of: AsOf, where: Mapping[str, Any]) -> list[Row]:
         """The rows of a view as they were: folded from the history up to that moment."""
+        with self._store.database.looking() as transaction:
+            unknown = self._store.log.unknown_type(transaction, 0, as_of.position)
+        if unknown is not None:
+            raise unknown
         rows = projection.replay(self._past(projection, as_of)).values()
         return [row for row in rows if all(getattr(row, name) == value for name, value in where.items())]
 

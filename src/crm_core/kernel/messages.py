@@ -122,7 +122,7 @@ class Command(Message):
             Invalid: a text holds NUL or a lone surrogate.
         """
         try:
-            said = self.__pydantic_serializer__.to_json(self, exclude_defaults=True)
+            said = self.__pydantic_serializer__.to_json(self, exclude_defaults=True, warnings=False)
         except Exception:  # noqa: BLE001 - pydantic wraps a UnicodeEncodeError; the fields tell which
             said = b"\\u0000"
         if b"\\u0000" in said:

@@ -98,12 +98,16 @@ class KeyRing:
         self._database.close()
 
     def _shared_secret(self) -> bytes:
-        with self._database.writing() as transaction:
-            transaction.execute(
-                "INSERT INTO crm_secrets (name, value) VALUES ('fingerprint', ?) ON CONFLICT DO NOTHING",
-                [os.urandom(32)],
-            )
-            return bytes(transaction.execute("SELECT value FROM crm_secrets WHERE name = 'fingerprint'").fetchone()[0])
+        """The key of all fingerprints: made by whoever comes first, only read by everyone else."""
+        asked = "SELECT value FROM crm_secrets WHERE name = 'fingerprint'"
+        with self._database.looking() as transaction:
+            found = transaction.execute(asked).fetchone()
+        if found is None:
+            with self._database.writing() as transaction:
+                made = "INSERT INTO crm_secrets (name, value) VALUES ('fingerprint', ?) ON CONFLICT DO NOTHING"
+                transaction.execute(made, [os.urandom(32)])
+                found = transaction.execute(asked).fetchone()
+        return bytes(found[0])
 
     def remembered(self, subject: UUID) -> tuple[AESGCM | None, float] | None:
         """What is known of a person's key without asking."""
