@@ -18,7 +18,7 @@ from crm_core.kernel.errors import CRMError, FollowerHalted, Invalid, SettleTime
 from crm_core.kernel.messages import Command
 from crm_core.kernel.recorded import Actor, Receipt, Recorded
 from crm_core.kernel.time import Clock, SystemClock
-from crm_core.reading import AsOf, Axis, History, Reader, View, Viewable
+from crm_core.reading import AsOf, Axis, History, Reader, View, Viewable, position_of
 from crm_core.status import FollowerStatus, Status
 from crm_core.store.opening import Store, open_store
 from crm_core.store.verify import Verdict, verify
@@ -53,7 +53,7 @@ class CRM:
         self._clock = clock
         self._news = threading.Condition()
         self._writer = Writer(
-            store, clock, authorize, f"crm-core/{crm_core.__version__}{' ' + app if app else ''}", self._wake_up
+            store, clock, authorize, f"crm-core/{crm_core.__version__}{' ' + app if app else ''}", self._committed
         )
         self._reader = Reader(store, clock)
         self._forgetting = Forgetting(store)
@@ -136,9 +136,7 @@ class CRM:
             correlation_id,
             causation_id,
         )
-        receipt = self._writer.execute(request)
-        self._finish(receipt)
-        return receipt
+        return self._writer.execute(request)
 
     def execute_many(
         self,
@@ -156,16 +154,14 @@ class CRM:
         """
         actor = None if by is None else Actor.parse(by)
         requests = (_request(one, actor) for one in commands)
-        for outcome in self._writer.execute_many(requests, batch, stop_on_refusal=stop_on_refusal):
-            if isinstance(outcome, Receipt):
-                self._finish(outcome)
-            yield outcome
+        return self._writer.execute_many(requests, batch, stop_on_refusal=stop_on_refusal)
 
-    def _finish(self, receipt: Receipt) -> None:
-        if any(one.type == "person.forgotten" for one in receipt.events):
+    def _committed(self, receipts: Sequence[Receipt]) -> None:
+        if any(one.type == "person.forgotten" for receipt in receipts for one in receipt.events):
             self._forgetting.finish()
+        self._wake_up()
 
-    def _wake_up(self, _: int) -> None:
+    def _wake_up(self) -> None:
         with self._news:
             self._news.notify_all()
 
@@ -238,9 +234,9 @@ class CRM:
             return View(self._reader, projection, self._reader.as_of(as_of, axis))
         follower = self._known.get(projection.name)
         if after is not None:
-            position = after.position if isinstance(after, Receipt) else after
+            position = _position("after", after)
             self._fold([follower or projection], position, time.monotonic() + timeout)  # type: ignore[list-item]
-        elif projection.checkpoint not in self._loader.positions():
+        elif not self._loader.positions().get(projection.checkpoint) and self._head():
             raise ViewNotFolded(
                 f"{projection.name} was never folded; ask for view(…, after=receipt), settle() or run()"
             )
@@ -281,7 +277,7 @@ class CRM:
             FollowerHalted: a follower met what it must not pass.
         """
         deadline = time.monotonic() + timeout
-        upto = position.position if isinstance(position, Receipt) else self._head() if position is None else position
+        upto = self._head() if position is None else _position("position", position)
         if policies:
             upto = self._settle_policies(upto, deadline)
         self._fold(self.views, upto, deadline)
@@ -296,12 +292,14 @@ class CRM:
             head = self._head()
             if head == upto and not fired:
                 return upto
+            if time.monotonic() > deadline:
+                raise SettleTimeout(f"policies have not come to rest at position {head} in time")
             upto = head
 
     def _fold(self, followers: Sequence[Follower], upto: int, deadline: float) -> None:
         while not self._loader.arrived(followers, upto):
             moved = self._loader.advance(followers, upto)
-            if time.monotonic() > deadline:
+            if time.monotonic() > deadline and not self._loader.arrived(followers, upto):
                 raise SettleTimeout(f"not folded up to position {upto} in time")
             if not moved:
                 threading.Event().wait(_POLL_S)
@@ -361,7 +359,7 @@ class CRM:
             yield self
         finally:
             stop.set()
-            self._wake_up(0)
+            self._wake_up()
             thread.join()
         if failure:
             raise failure[0]
@@ -405,6 +403,11 @@ def installed_followers() -> list[Follower]:
     """The views and policies of every distribution that offers the entry-point group `crm_core.followers`."""
     points = sorted(importlib.metadata.entry_points(group="crm_core.followers"), key=lambda one: one.name, reverse=True)
     return [follower for point in points for follower in point.load()()]
+
+
+def _position(field: str, asked: Receipt | int) -> int:
+    """A position from a receipt or a number."""
+    return position_of(field, asked.position if isinstance(asked, Receipt) else asked)
 
 
 def _request(one: Command | Request, actor: Actor | None) -> Request:

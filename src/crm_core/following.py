@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
+from crm_core.contact.events import PersonForgotten
 from crm_core.kernel.errors import CRMError, FollowerHalted, StoreError
 from crm_core.kernel.recorded import Receipt, Recorded
 from crm_core.store.opening import Store
@@ -217,11 +218,16 @@ class Loader:
 
     def _fold(self, follower: Follower, page: "_Page", since: int) -> None:
         facts = page.facts(follower)
+        done: list[Receipt] = []
         with self._store.database.writing() as transaction:
             self._move(transaction, follower, since, page.upto)
-            work = self._work(transaction, facts, page.upto, follower)
+            work = self._work(transaction, facts, page.upto, follower, done)
             with _halting(follower, since + 1):
                 follower.fold(work)
+        if done:
+            self._writer.appended(done)
+        if follower.opens and any(isinstance(fact.event, PersonForgotten) for fact in facts):
+            self._store.database.expunge()
 
     def _move(self, transaction: Transaction, follower: Follower, since: int, upto: int) -> None:
         moved = transaction.execute(
@@ -230,34 +236,39 @@ class Loader:
         if moved.rowcount != 1:
             raise Overtaken
 
-    def _work(self, transaction: Transaction, facts: Sequence[Recorded], upto: int, follower: Follower) -> Work:
+    def _work(
+        self, transaction: Transaction, facts: Sequence[Recorded], upto: int, follower: Follower, done: list[Receipt]
+    ) -> Work:
+        """What the follower is given; `done` collects the receipts of what it has carried out."""
         on_after = 0
         if follower.kind == "policy":
             on = self._writer.in_force.switches(transaction)
             if follower.name not in on:
                 raise Overtaken
             on_after = on[follower.name]
-        return Work(
-            transaction,
-            facts,
-            upto,
-            self._clock.now(),
-            lambda requests: self._writer.inside(transaction, requests),
-            on_after,
-        )
+
+        def execute(requests: Sequence[Request]) -> list[Receipt | CRMError]:
+            outcomes: list[Receipt | CRMError] = self._writer.inside(transaction, requests)
+            done.extend(one for one in outcomes if isinstance(one, Receipt))
+            return outcomes
+
+        return Work(transaction, facts, upto, self._clock.now(), execute, on_after)
 
     def wake(self, policies: Sequence[Follower]) -> int:
         """Fire every due alarm of these policies; how many fired."""
         fired = 0
         for policy in policies:
             self.prepare(policy)
+            done: list[Receipt] = []
             with self._store.database.writing() as transaction:
-                fired += self._woken(policy, transaction)
+                fired += self._woken(policy, transaction, done)
+            if done:
+                self._writer.appended(done)
         return fired
 
-    def _woken(self, policy: Follower, transaction: Transaction) -> int:
+    def _woken(self, policy: Follower, transaction: Transaction, done: list[Receipt]) -> int:
         try:
-            work = self._work(transaction, [], 0, policy)
+            work = self._work(transaction, [], 0, policy, done)
         except Overtaken:
             return 0
         with _halting(policy, 0):

@@ -1,8 +1,8 @@
 """Reading: histories, the log, and views, now or as of a moment."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Generic, Literal, Protocol, TypeVar, overload
 from uuid import UUID
 
@@ -96,6 +96,10 @@ class Viewable(Protocol[Row]):
 
     def replay(self, facts: Any) -> dict[Any, Row]:
         """The rows that a history leads to."""
+        ...
+
+    def matching(self, rows: Iterable[Row], where: Mapping[str, Any]) -> list[Row]:
+        """Those of these rows that `select` would find."""
         ...
 
 
@@ -203,7 +207,8 @@ class Reader:
                 instant = to_utc(moment)
             except ValueError as error:
                 raise Invalid("as_of", [("as_of", str(error))]) from None
-            if instant > self._clock.now():
+            newest = self._recorded_at(transaction, head)
+            if instant > max(self._clock.now(), newest or instant.min.replace(tzinfo=UTC)):
                 raise Invalid("as_of", [("as_of", "lies in the future: nothing is known of it yet")])
             position = head if axis == "occurred" else self._store.log.position_at(transaction, instant)
             return AsOf(position, instant, axis)
@@ -272,10 +277,10 @@ class Reader:
             Invalid: no position, or no list of type names.
             UnknownEventType: after every fact before it, where one is of a type this code does not know.
         """
-        end = _position("upto", _FAR if upto is None else upto)
+        end = position_of("upto", _FAR if upto is None else upto)
         if isinstance(types, str):
             raise Invalid("types", [("types", "must be a list of type names, or None for all")])
-        return self._pages(_position("after", after), types, end, durable=durable)
+        return self._pages(position_of("after", after), types, end, durable=durable)
 
     def _pages(self, after: int, types: Sequence[str] | None, end: int, *, durable: bool) -> Iterator[Recorded]:
         while True:
@@ -313,8 +318,7 @@ class Reader:
             unknown = self._store.log.unknown_type(transaction, 0, as_of.position)
         if unknown is not None:
             raise unknown
-        rows = projection.replay(self._past(projection, as_of)).values()
-        return [row for row in rows if all(getattr(row, name) == value for name, value in where.items())]
+        return projection.matching(projection.replay(self._past(projection, as_of)).values(), where)
 
     def _past(self, projection: Viewable[Any], as_of: AsOf) -> Iterator[Recorded]:
         mapper, after = self._store.mapper(opens=projection.opens), 0
@@ -329,7 +333,8 @@ class Reader:
             after = rows[-1][0]
 
 
-def _position(field: str, value: object) -> int:
+def position_of(field: str, value: object) -> int:
+    """A position, checked."""
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
         return value
     raise Invalid(field, [(field, "must be a position: a whole number from 0")])

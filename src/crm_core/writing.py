@@ -68,8 +68,8 @@ class Writer:
     clock: Clock
     authorize: Authorize
     name: str
-    appended: Callable[[int], None]
-    """Called with the newest position after every append."""
+    appended: Callable[[Sequence[Receipt]], None]
+    """Called with the receipts after every commit that carried out commands, and for those given again."""
     new_id: Callable[[], UUID] = random_id
     in_force: InForce = field(init=False)
     _random: random.Random = field(default_factory=random.Random)
@@ -102,11 +102,12 @@ class Writer:
     def _answer(self, prepared: Prepared, probe: Callable[[Prepared], Receipt | None] | None) -> Receipt:
         """The receipt it got before, if there is any reason to look for one, or else the one it gets now."""
         try:
-            before = None if probe is None else probe(prepared)
-            return self._attempt(prepared) if before is None else before
+            receipt = (None if probe is None else probe(prepared)) or self._attempt(prepared)
         except (Refused, Conflict, CommandIdReused):
             self.store.database.barrier()  # what the log says against it is told only once it is durable
             raise
+        self.appended([receipt])
+        return receipt
 
     def _attempt(self, prepared: Prepared) -> Receipt:
         session = Session(self.store, self.in_force, self.name)
@@ -116,7 +117,6 @@ class Writer:
         if receipt is None:
             with self.store.database.appending() as transaction:
                 [receipt] = self.store.log.append(transaction, [entry])
-        self.appended(receipt.position)
         return receipt
 
     def _receipt_of(self, prepared: Prepared) -> Receipt | None:
@@ -203,7 +203,12 @@ class Writer:
                     raise
                 self._pause(lost)
                 ready = [one._replace(named=True) if isinstance(one, Prepared) else one for one in ready]
-        return [self._one_by_one(one) for one in ready]
+        outcomes: list[Receipt | CRMError] = []
+        for one in ready:
+            outcomes.append(self._one_by_one(one))
+            if stop_on_refusal and isinstance(outcomes[-1], CRMError):
+                break
+        return outcomes
 
     def _checked(self, request: Request) -> Prepared | CRMError:
         try:
@@ -214,10 +219,8 @@ class Writer:
     def _chunk_once(self, ready: Sequence[Prepared | CRMError], *, stop_on_refusal: bool) -> list[Receipt | CRMError]:
         with self.store.database.appending() as transaction:
             outcomes = self._inside(transaction, ready, stop_on_refusal=stop_on_refusal)
-        newest = max((one.position for one in outcomes if isinstance(one, Receipt)), default=0)
         self.store.database.barrier()
-        if newest:
-            self.appended(newest)
+        self.appended([one for one in outcomes if isinstance(one, Receipt)])
         return outcomes
 
     def _one_by_one(self, prepared: Prepared | CRMError) -> Receipt | CRMError:

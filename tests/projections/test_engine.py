@@ -16,11 +16,11 @@ from crm_core.kernel.ids import ContactId, LeadId, PurchaseId
 from crm_core.kernel.money import Money
 from crm_core.kernel.personal import Erased, PersonalMark
 from crm_core.kernel.recorded import Recorded
+from crm_core.kernel.replacing import replace
 from crm_core.store.opening import Store
 from crm_core.store.port import Database, Transaction
 from projections import Projection, projection
 from projections.engine.rebuild import rebuild
-from crm_core.kernel.replacing import replace
 from projections.testing import recorded
 from tests.projections.conftest import START, fold, kept
 

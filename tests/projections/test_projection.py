@@ -11,8 +11,8 @@ from crm_core.kernel.errors import WiringError
 from crm_core.kernel.money import Money
 from crm_core.kernel.personal import Personal
 from crm_core.kernel.recorded import Recorded
-from projections import pipeline, projection
 from crm_core.kernel.replacing import replace
+from projections import pipeline, projection
 from projections.testing import rows
 from tests.story import ADA, DEAL, EUR90, TODAY, bought, opened
 

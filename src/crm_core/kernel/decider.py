@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any, Generic, TypeVar, get_type_hints
 
 from crm_core.kernel.catalogue import catalogue
-from crm_core.kernel.errors import UnknownCommand, WiringError
+from crm_core.kernel.errors import UnknownCommand
 from crm_core.kernel.messages import Command, Event
 from crm_core.kernel.personal import personal_fields
 from crm_core.kernel.wiring import Place, classes, hints_of, place_of, wiring_error, yielded
@@ -184,14 +184,6 @@ def deciders() -> list[Decider[Any]]:
 def definitions() -> list[Definition[Any]]:
     """Every registered definition, by name."""
     return sorted(_definitions.values(), key=lambda one: one.name)
-
-
-def decider_of(state: type[Any]) -> Decider[Any]:
-    """The decider of a state class."""
-    try:
-        return _deciders[state]
-    except KeyError:
-        raise WiringError(f"{state.__name__} is the state of no decider") from None
 
 
 def _union(parts: tuple[Any, ...]) -> Any:

@@ -51,7 +51,11 @@ def to_utc(instant: datetime) -> datetime:
     if instant.tzinfo is None or instant.utcoffset() is None:
         msg = "a datetime without a time zone names no instant"
         raise ValueError(msg)
-    return instant.astimezone(UTC)
+    try:
+        return instant.astimezone(UTC)
+    except OverflowError:
+        msg = "the datetime lies outside the years 1 to 9999 in UTC"
+        raise ValueError(msg) from None
 
 
 def stamp(instant: datetime) -> str:

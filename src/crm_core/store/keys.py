@@ -83,6 +83,8 @@ class KeyRing:
         with self._guard:
             for subject in subjects:
                 self._ciphers[subject] = (None, float("inf"))
+        if destroyed:
+            self._database.expunge()
         return destroyed
 
     def fingerprint(self, content: bytes) -> bytes:

@@ -118,7 +118,9 @@ def _parse(url: str) -> _Address:
         raise Invalid("url", [("schema", "must be lower-case letters, digits and underscores")])
     if options and parts.scheme in ("memory", "sqlite"):
         raise Invalid("url", [(min(options), "is no option; there are schema, keys and durability")])
-    if parts.scheme == "memory":
+    if parts.fragment:
+        raise Invalid("url", [("url", "must not hold #")])
+    if parts.scheme == "memory" and not parts.netloc and not parts.path and keys is None:
         return _Address("memory", ":memory:", schema, "memory", keys)
     if parts.scheme == "sqlite" and not parts.netloc and len(parts.path) > 1:
         return _Address("sqlite", parts.path[1:], schema, durability, keys)
@@ -144,14 +146,19 @@ def _sqlite(address: _Address) -> tuple[Database, Database]:
         )
     else:
         keys_path = address.keys or f"{address.target.removesuffix('.db')}.keys.db"
+        if os.path.realpath(keys_path) == os.path.realpath(address.target):
+            raise Invalid("url", [("keys", "must be another file than the log: forgetting must not depend on it")])
         for path, ours in ((address.target, "crm_events"), (keys_path, "crm_keys")):
             _refuse_foreign(path, ours)
         database = SqliteDatabase(address.target, durability=address.durability)
-        _prepare_sqlite(database)
         keys = SqliteDatabase(keys_path, durability=address.durability)
-    if address.scheme == "memory":
+    try:
+        _script(keys, "keys.sqlite.sql")
         _prepare_sqlite(database)
-    _script(keys, "keys.sqlite.sql")
+    except BaseException:
+        database.close()
+        keys.close()
+        raise
     return database, keys
 
 

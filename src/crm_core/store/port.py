@@ -147,5 +147,9 @@ class Database(ABC):
         """Returns when everything that was readable before the call is durable."""
 
     @abstractmethod
+    def expunge(self) -> None:
+        """Do what can be done that overwritten bytes are gone from disk too, not only from the tables."""
+
+    @abstractmethod
     def close(self) -> None:
         """Give every connection back."""

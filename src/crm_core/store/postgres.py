@@ -286,6 +286,12 @@ class PostgresDatabase(Database):
                 connection.execute(BARRIER, prepare=True)
         return last, recorded
 
+    def expunge(self) -> None:
+        """Vacuum what this role owns of the key store; the server's own log keeps old bytes until it is recycled."""
+        if self.schema.endswith("_keys"):
+            with self._session() as connection:
+                connection.execute("VACUUM crm_keys")
+
     def barrier(self) -> None:
         with self._session() as connection:
             connection.execute(BARRIER, prepare=True)

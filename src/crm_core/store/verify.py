@@ -70,7 +70,7 @@ _NO_EVENT = "a link points to an event that does not exist"
 class _Walk:
     """What is known after so many rows.
 
-    `blocks`: command id, its last position, how many events; the last block is still open.
+    `blocks`: command id, its last position, how many events, when recorded; the last block is still open.
     """
 
     position: int = 0
@@ -78,7 +78,7 @@ class _Walk:
     recorded_at: str = ""
     events: int = 0
     versions: dict[str, int] = field(default_factory=dict)
-    blocks: list[tuple[str, int, int]] = field(default_factory=list)
+    blocks: list[tuple[str, int, int, str]] = field(default_factory=list)
     commands: int = 0
 
     def over(self, rows: list[tuple[Any, ...]], links: dict[int, set[str]]) -> None:
@@ -111,16 +111,16 @@ class _Walk:
         if version != before + 1:
             raise _Differs(here, f"version {version} of its stream follows {before}")
         _compare_links(here, {thing for _, thing in header["regards"]}, links)
-        self._count(header["command"])
+        self._count(header["command"], recorded_at)
         self.versions[stream] = version
         self.position, self.chain, self.recorded_at, self.events = here, chain, recorded_at, self.events + 1
 
-    def _count(self, command: str) -> None:
+    def _count(self, command: str, recorded_at: str) -> None:
         if self.blocks and self.blocks[-1][0] == command:
-            _, last, count = self.blocks[-1]
-            self.blocks[-1] = (command, last + 1, count + 1)
+            _, last, count, _ = self.blocks[-1]
+            self.blocks[-1] = (command, last + 1, count + 1, recorded_at)
         else:
-            self.blocks.append((command, self.position + 1, 1))
+            self.blocks.append((command, self.position + 1, 1, recorded_at))
 
     def compare_commands(self, transaction: Transaction, *, ended: bool) -> None:
         """The command rows of all blocks that are complete."""
@@ -128,13 +128,13 @@ class _Walk:
         self.blocks = [] if ended else self.blocks[-1:]
         for start in range(0, len(complete), _PAGE):
             part = complete[start : start + _PAGE]
-            condition, values = transaction.where_in("command_id", [UUID(command) for command, _, _ in part])
+            condition, values = transaction.where_in("command_id", [UUID(command) for command, *_ in part])
             rows = transaction.execute(
-                f"SELECT command_id, position, events FROM crm_commands WHERE {condition}", values
+                f"SELECT command_id, position, events, recorded_at FROM crm_commands WHERE {condition}", values
             ).fetchall()
-            known = {str(command): (position, count) for command, position, count in rows}
-            for command, last, count in part:
-                if known.get(command) != (last, count):
+            known = {str(command): (position, count, recorded) for command, position, count, recorded in rows}
+            for command, last, count, recorded in part:
+                if known.get(command) != (last, count, recorded):
                     raise _Differs(last - count + 1, f"command {command} does not stand for exactly its events")
         self.commands += len(complete)
 

@@ -170,6 +170,10 @@ class Projection(Generic[Row]):
         """A view has no alarms."""
         return None
 
+    def matching(self, rows: Iterable[Row], where: Mapping[str, Any]) -> list[Row]:
+        """Those of these rows that `select` would find."""
+        return self.table.matching(rows, where)
+
     def select(
         self,
         transaction: Transaction,

@@ -17,6 +17,8 @@ from projections.engine.names import check_column, check_view
 Row = TypeVar("Row")
 _CHUNK = 20_000
 _ALL = 2**62
+_ANY = "sqlite"
+"""In memory, values are compared as they are written on this database: plain texts and numbers."""
 
 
 class Table(Generic[Row]):
@@ -211,6 +213,19 @@ class Table(Generic[Row]):
             [*values, _ALL if limit is None else limit, offset],
         ).fetchall()
         return [*map(self._codecs[transaction.dialect.name].read, rows)]
+
+    def matching(self, rows: Iterable[Row], where: Mapping[str, Any]) -> list[Row]:
+        """Those of these rows that `select` would find.
+
+        Raises:
+            Invalid: as `select`.
+        """
+        wanted = []
+        for column, value in (pair for name, given in where.items() for pair in self._pairs(name, given)):
+            write = column.kind.way(_ANY).write
+            wanted.append((self.names.index(column.name), write(value) if write and value is not None else value))
+        written = self._codecs[_ANY].write
+        return [row for row in rows if not wanted or all(written(row)[place] == value for place, value in wanted)]
 
     def count(self, transaction: Transaction, where: Mapping[str, Any]) -> int:
         """How many rows have these values."""

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from crm_core import AsOf
 from crm_core.cli.desk import Desk
-from crm_core.kernel.errors import Invalid, NotFound
+from crm_core.kernel.errors import NotFound
 from crm_core.kernel.personal import Erased
 from projections.directory import directory
 from projections.engine.projection import Projection
@@ -33,13 +33,7 @@ def rows_of(
     if not past:
         live = desk.crm.view(view, after=moment.position, timeout=PATIENCE_S)
         return live.ask(lambda transaction: view.select(transaction, where or {}, limit=limit))
-    wanted = {name: _plain(view, name, text) for name, text in (where or {}).items()}
-    found = [
-        row
-        for row in desk.crm.view(view, as_of=moment)
-        if not wanted or wanted.items() <= {**view.table.plain(row)}.items()
-    ]
-    return found[:limit]
+    return desk.crm.view(view, as_of=moment).where(**where or {}).rows[:limit]
 
 
 def view_named(desk: Desk, name: str) -> Projection[Any]:
@@ -63,15 +57,3 @@ def names_of(desk: Desk, things: Iterable[UUID | None], moment: AsOf, *, past: b
     return live.ask(
         lambda transaction: {row.id: row.name for row in directory.table.load(transaction, wanted).values()}
     )
-
-
-def _plain(view: Projection[Any], name: str, value: Any) -> Any:
-    column = next((one for one in view.table.columns if one.name == name), None)
-    if column is None:
-        listed = ", ".join(one.name for one in view.table.columns)
-        raise Invalid(view.name, [(name, f"is no field of this view; it has {listed}")])
-    try:
-        parsed = column.kind.parse(value)
-    except ValueError:
-        raise Invalid(view.name, [(name, column.kind.rule)]) from None
-    return column.kind.plain(parsed) if column.kind.plain else parsed
