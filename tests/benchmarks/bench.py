@@ -2,8 +2,8 @@
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Generator, Sequence
+from contextlib import ExitStack, closing
 from types import ModuleType
 from typing import Self
 
@@ -33,10 +33,11 @@ class Bench:
     def run(self, row: str, told: Callable[[Result], None] = lambda _: None) -> list[Result]:
         """Every case of a row."""
         results = []
-        cases: Iterator[Case] = row_module(row).cases(self)
-        for case in cases:
-            results.append(measure(case, self.sizes.rounds))
-            told(results[-1])
+        cases: Generator[Case] = row_module(row).cases(self)
+        with closing(cases):  # also after an error its databases go before their server does
+            for case in cases:
+                results.append(measure(case, self.sizes.rounds))
+                told(results[-1])
         return results
 
     def log(self, place: Place, events: int, *, deals: int | None = None) -> BigLog:

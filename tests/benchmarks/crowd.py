@@ -4,6 +4,7 @@ import multiprocessing
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -46,6 +47,7 @@ def in_processes(kind: Kind, site: Site, jobs: Jobs, change: Change, processes: 
 
 def _child(kind: Kind, site: Site, jobs: Jobs, change: Change, parent: tuple[Any, Any]) -> None:
     ready, answers = parent
+    site = replace(site, stock={**site.stock, "CREATE_TABLE": "n"})  # it is there; at once, PostgreSQL would object
     try:
         with contender(kind, site) as who:
             _race(who, [streams[:1] for streams in jobs], change)

@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
@@ -22,10 +23,13 @@ DIALECT = Dialect(
 )  # fmt: skip
 _APPEND = (
     "SELECT * FROM crm_append(%s, %s, %s::uuid, %s, %s::uuid, %s::uuid[], %s::bigint[], %s::text[], %s::integer[], "
-    "%s::text[], %s::text[], %s::text[], %s::bytea[], %s::bytea[], %s::uuid[], %s::integer[], %s::uuid[], %s::bigint[])"
+    "%s::text[], %s::text[], %s::text[], %s::bytea[], %s::bytea[], "
+    "%s::uuid[], %s::integer[], %s::uuid[], %s::bigint[], %s)"
 )
 _LIMITS = "-c lock_timeout=30s -c idle_in_transaction_session_timeout=600s"
 """Nobody waits for a lock, or keeps one, for ever."""
+_CROWDED_S = 0.1
+"""So long after meeting another writer at the lock, in seconds, nobody of this process keeps it through an fsync."""
 _FEW = 20
 """Up to so many rows one statement is faster than COPY."""
 BARRIER = "SELECT pg_logical_emit_message(true, 'crm', '')"
@@ -165,6 +169,7 @@ class PostgresDatabase(Database):
         self.durability = durability
         self._conninfo = conninfo
         self._idle: list[psycopg.Connection[Any]] = []
+        self._crowded_until = 0.0
         self._guard = threading.Lock()
         self._pid = os.getpid()
         self.closed = False
@@ -279,11 +284,14 @@ class PostgresDatabase(Database):
             _text_array("\\x" + state_digest(row.public.encode(), row.sealed).hex() for row in rows),
             _plain_array(thing for thing, _ in links), _plain_array(number for _, number in links),
             _plain_array(entry.looked_at), _plain_array(entry.looked_at.values()),
+            time.monotonic() < self._crowded_until,
         )  # fmt: skip
         with self._session() as connection:
             [last, recorded, early] = connection.execute(_APPEND, values, prepare=True).fetchone()  # type: ignore[misc]
             if early:
                 connection.execute(BARRIER, prepare=True)
+        if early and not values[-1]:
+            self._crowded_until = time.monotonic() + _CROWDED_S
         return last, recorded
 
     def expunge(self) -> None:

@@ -42,13 +42,14 @@ CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON crm_links FOR 
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON crm_commands FOR EACH STATEMENT EXECUTE FUNCTION crm_append_only();
 
 -- Appends one command: everything that must be decided under the log's lock is decided here, so that no writer holds the
--- lock across the network. Where the lock was busy, the commit does not wait for the disk and `early` asks for a barrier.
+-- lock across the network. Where the lock was busy, or the caller met others a moment ago (`crowded`), the commit does not
+-- wait for the disk, and `early` asks for a barrier.
 -- The bytes are those of docs/adr/0005: header = opened || recorded_at || position; chain = H(2 || before || leaf).
 CREATE FUNCTION crm_append(
     lock_key bigint, clock text, command uuid, fingerprint bytea, thing uuid,
     streams uuid[], versions bigint[], types text[], type_versions integer[], ats text[],
     opened text[], publics text[], sealeds bytea[], digests bytea[],
-    link_things uuid[], link_events integer[], looked_at uuid[], looked_versions bigint[],
+    link_things uuid[], link_events integer[], looked_at uuid[], looked_versions bigint[], crowded boolean DEFAULT false,
     OUT last bigint, OUT recorded text, OUT early boolean
 ) LANGUAGE plpgsql AS $$
 DECLARE
@@ -58,6 +59,7 @@ DECLARE
     counted integer := coalesce(array_length(streams, 1), 0);
 BEGIN
     early := NOT pg_try_advisory_xact_lock(lock_key);
+    early := early OR crowded;
     IF early THEN
         PERFORM set_config('synchronous_commit', 'off', true);
         PERFORM pg_advisory_xact_lock(lock_key);
