@@ -258,7 +258,7 @@ class EventLog(ApplicationRecorder):
 
     @staticmethod
     def _about(transaction: Transaction, about: Sequence[UUID], after: int, upto: int) -> list[int]:
-        """Where these things' histories lie. Asked for nothing else, so that nothing tempts PostgreSQL to read the log."""
+        """Where these histories lie. Asked for nothing else, so that nothing tempts PostgreSQL to read the log."""
         in_stream, streams = transaction.where_in("stream", about)
         linked, things = transaction.where_in("thing", about)
         rows = transaction.execute(
