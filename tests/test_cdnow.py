@@ -2,6 +2,7 @@
 
 import gzip
 import sqlite3
+import subprocess
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -15,6 +16,7 @@ from crm_core.cli.cdnow import Imported, commands, import_cdnow, sample
 from crm_core.kernel.ids import ContactId
 from projections import retention
 from projections.reports.cohorts import monthly
+from tests.postgres_server import server_programs
 
 PUBLISHED = {
     "1997-01": [7846, 1157, 964, 810, 679, 736, 720, 582, 559, 594, 673, 634, 528, 511, 664, 472, 497, 498],
@@ -49,7 +51,12 @@ def asked_in_sql(url: str) -> int:
     with psycopg.connect(dsn.rstrip("?&"), options=f"-c search_path={schema}") as connection:
         row = connection.execute(SUM).fetchone()
         assert row is not None
-        return int(row[0])
+    psql = [str(server_programs() / "psql"), dsn.rstrip("?&"), "-AtX", "-c", SUM]
+    said = subprocess.run(
+        psql, env={"PGOPTIONS": f"-c search_path={schema}"}, capture_output=True, text=True, check=True
+    )
+    assert said.stdout.strip() == str(row[0])
+    return int(row[0])
 
 
 def test_the_published_cohorts_to_the_customer_and_the_sum_to_the_cent(durable_url: str, master: Iterator[str]) -> None:
