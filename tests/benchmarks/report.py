@@ -101,7 +101,7 @@ def _times(ratio: float) -> str:
 
 def _sizes(sizes: Sizes) -> list[tuple[str, str]]:
     return [
-        ("size", f"{sizes.name}; {sizes.rounds} rounds, twelve times as many short ones of single commands"),
+        ("size", f"{sizes.name}; {sizes.rounds} rounds, {sizes.times} times as many of single commands"),
         ("single commands a round", f"{sizes.commands} on short streams, {sizes.long_commands} on long ones"),
         ("writers' commands a round", f"16 × {sizes.each_writer}"),
         ("stock's smaller shares", f"{sizes.imported_singly:,} saved one by one, {sizes.tracked:,} followed"),

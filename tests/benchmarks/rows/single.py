@@ -13,7 +13,7 @@ from tests.benchmarks.harness import Arm, Case, Round, Work
 ORDER = 1
 TITLE = "One command"
 _KINDS: tuple[Kind, ...] = ("crm-core", "stock", "limit")
-_WARM, _TIMES = 1, 12
+_WARM = 1
 _REACH = "≥ 2× stock, towards 3×"
 
 
@@ -46,11 +46,11 @@ def cases(bench: Bench) -> Iterator[Case]:
                 for kind in _KINDS:
                     who = stack.enter_context(contender(kind, site))
                     ids = who.fill(
-                        setting.streams or setting.commands * (sizes.rounds * _TIMES + _WARM), setting.script
+                        setting.streams or setting.commands * (sizes.rounds * sizes.times + _WARM), setting.script
                     )
                     arms.append(Arm(kind, _round(who, ids, setting)))
                 site.filled()
-                yield Case(TITLE, setting.what, place.name, arms, reach=_REACH, warm=_WARM, times=_TIMES)
+                yield Case(TITLE, setting.what, place.name, arms, reach=_REACH, warm=_WARM, times=sizes.times)
 
 
 def _last_stage(_: int) -> Change:
