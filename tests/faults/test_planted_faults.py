@@ -132,7 +132,7 @@ def checkpoint_first() -> None:
         with loader._store.database.writing() as transaction:  # noqa: SLF001 - planted
             loader._move(transaction, follower, since, page.upto)  # noqa: SLF001
         with loader._store.database.writing() as transaction:  # noqa: SLF001
-            follower.fold(loader._work(transaction, facts, page.upto, follower))  # noqa: SLF001
+            follower.fold(loader._work(transaction, facts, page.upto, follower, []))  # noqa: SLF001
 
     replace(Loader, _fold=fold)
 
@@ -143,7 +143,7 @@ def rows_first() -> None:
     def fold(loader: Any, follower: Any, page: Any, since: int) -> None:
         facts = page.facts(follower)
         with loader._store.database.writing() as transaction:  # noqa: SLF001 - planted
-            follower.fold(loader._work(transaction, facts, page.upto, follower))  # noqa: SLF001
+            follower.fold(loader._work(transaction, facts, page.upto, follower, []))  # noqa: SLF001
         with loader._store.database.writing() as transaction:  # noqa: SLF001
             loader._move(transaction, follower, since, page.upto)  # noqa: SLF001
 
