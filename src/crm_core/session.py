@@ -7,7 +7,7 @@ from uuid import UUID
 
 from crm_core.in_force import DEFINITIONS, InForce
 from crm_core.kernel.catalogue import EventType, catalogue, id_kind
-from crm_core.kernel.decider import Decider, Decision
+from crm_core.kernel.decider import Decider, Decision, Fold
 from crm_core.kernel.errors import Conflict
 from crm_core.kernel.ids import derived, named_stream
 from crm_core.kernel.messages import Command, Event
@@ -41,7 +41,8 @@ class Prepared(NamedTuple):
 class Session:
     """States loaded once and kept up with what this session itself drafts.
 
-    `transaction`: read inside it (bulk, policies); None: each stream is read on its own.
+    `transaction`: read inside it (bulk, policies); None: each stream is read on its own, for one command. What is
+    kept by stream is kept by the number of its id, which hashes many times faster than the id.
     """
 
     def __init__(self, store: Store, in_force: InForce, writer: str, transaction: Transaction | None = None) -> None:
@@ -49,27 +50,34 @@ class Session:
         self._in_force = in_force
         self._writer = writer
         self._transaction = transaction
-        self._loaded: dict[UUID, dict[str, _Known]] = {}
-        self._versions: dict[UUID, int] = {}
+        self._states: dict[str, dict[int, Loaded]] = {}
+        self._folds: dict[str, Fold[Any]] = {}
+        self._versions: dict[int, int] = {}
+        self._texts: dict[int, str] = {}
         self._now = stamp(store.log.clock.now())
         self._sealer = store.keys.sealer()
         self._mapper = store.open_mapper.sealing_with(self._sealer)
 
     def prefetch(self, requests: Sequence[Prepared]) -> None:
         """Load what many decisions need with one question for each kind of state, and one for keys."""
-        wanted: dict[str, tuple[Decider[Any], dict[UUID, None]]] = {}
-        ids: set[UUID] = set()
+        wanted: dict[str, tuple[Decider[Any], dict[int, UUID]]] = {}
+        people: dict[int, UUID] = {}
         for request in requests:
-            ids.update([one for one in request.command.__dict__.values() if type(one) is UUID])
             for _, attribute, decider in request.decision.finds:
                 stream = getattr(request.command, attribute)
                 if stream is not None and attribute not in request.fresh:
-                    wanted.setdefault(decider.noun, (decider, {}))[1][stream] = None
+                    if decider.noun not in wanted:
+                        wanted[decider.noun] = (decider, {})
+                    wanted[decider.noun][1][stream.int] = stream
+            for name in _people_fields(request.command.__class__):
+                person = getattr(request.command, name)
+                if person is not None:
+                    people[person.int] = person
         for decider, streams in wanted.values():
-            found = self._store.streams(decider.noun, decider.fold).load_many(self._reading(), list(streams))
-            for stream, loaded in found.items():
-                self._remember(decider, stream, loaded)
-        self._sealer.expect(ids)
+            found = self._store.streams(decider.noun, decider.fold).load_many(self._reading(), list(streams.values()))
+            self._of(decider).update(found)
+            self._versions.update([(stream, one.version) for stream, one in found.items()])
+        self._sealer.expect(people.values())
 
     def draft(self, request: Prepared) -> Entry:
         """The events a command leads to, as rows that wait for their positions.
@@ -80,24 +88,27 @@ class Session:
         """
         decision, command = request.decision, request.command
         given: dict[str, Any] = {}
-        states: dict[UUID, _Known] = {}
+        found: dict[int, _Found] = {}
         for name, attribute, decider in decision.finds:
             stream = getattr(command, attribute)
             if stream is None:
                 given[name] = decider.fold.initial
             else:
-                states[stream] = known = self._load(decider, stream, new=attribute in request.fresh)
-                given[name] = known.loaded.state
+                loaded = self._load(decider, stream, new=attribute in request.fresh)
+                found[stream.int] = _Found(stream, decider, loaded)
+                given[name] = loaded.state
         if request.expect:
             self._check_expected(request.expect)
         in_force, definitions = self._in_force_for(decision)
         events = decision.decide(command, given, in_force)
-        drafts = self._stamp(events, request.context, states, definitions)
+        drafts = self._stamp(events, request.context, found, definitions)
         rows = [self._mapper.to_stored_event(one) for one in drafts]
-        written = {draft.originator_id for draft in drafts}
-        looked_at = {stream: known.loaded.version for stream, known in states.items() if stream not in written}
-        self._keep(drafts)
-        return Entry(request.context.command_id, request.fingerprint, _thing(command, states, drafts), rows, looked_at)
+        looked_at = {one.stream: one.loaded.version for one in found.values()}
+        for draft in drafts:
+            looked_at.pop(draft.originator_id, None)
+        if self._transaction is not None:
+            self._keep(drafts)
+        return Entry(request.context.command_id, request.fingerprint, _thing(command, found, drafts), rows, looked_at)
 
     def flush_keys(self) -> None:
         """Make new people's keys durable, before what is sealed with them.
@@ -109,44 +120,53 @@ class Session:
             raise StreamsMoved
 
     def _stamp(
-        self, events: list[Event], context: Context, states: "dict[UUID, _Known]", definitions: int | None
+        self, events: list[Event], context: Context, found: "dict[int, _Found]", definitions: int | None
     ) -> list[Drafted]:
         """Give each event its place, its envelope, and the people and things it regards."""
         at = stamp(context.at) if context.at else self._now
         shared = context_text(context, at, self._writer)
-        evolved: dict[UUID, Any] = {}
-        versions: dict[UUID, int] = {}
+        evolved: dict[int, Any] = {}
+        versions: dict[int, int] = {}
         drafts = []
         for number, event in enumerate(events):
             entry = catalogue.of(event)
             stream = entry.stream(event)
-            version = versions[stream] = (versions[stream] if stream in versions else self._version(stream)) + 1
-            known = states.get(stream)
-            if known is not None:
-                state = evolved.get(stream, known.loaded.state)
-                fold = known.decider.fold
-                evolved[stream] = state = fold.evolve(state, event) if event.__class__ in fold.follows else state
-            else:
-                state = None
+            key = stream.int
+            version = versions[key] = (versions[key] if key in versions else self._version(stream)) + 1
+            state = None
+            if key in found:
+                fold = found[key].decider.fold
+                state = evolved[key] if key in evolved else found[key].loaded.state
+                if event.__class__ in fold.follows:
+                    evolved[key] = state = fold.evolve(state, event)
             regards = self._regards(entry, event, stream, state)
-            texts = [str(ref.id) for ref in regards]
             subjects = _subjects(entry, event, stream, regards) if entry.personal else _NOBODY
-            event_id, stream_text = derived(context.command_id, number), str(stream)
-            about = [(ref.kind, text) for ref, text in zip(regards, texts, strict=True)]
+            about = [(ref.kind, self._text(ref.id)) for ref in regards]
+            event_id, text = derived(context.command_id, number), self._text(stream)
             subject = next(iter(subjects.values())) if subjects else None
             opened = header_open(
-                shared, event_id, entry.name, entry.version, stream_text, version, about, subject, definitions
-            )
-            links = tuple(texts)
-            drafts.append(Drafted(stream, version, stream_text, entry, event, event_id, at, opened, subjects, links))
+                shared, event_id, entry.name, entry.version, text, version, about,
+                None if subject is None else self._text(subject), definitions,
+            )  # fmt: skip
+            links = tuple([one for _, one in about])
+            drafts.append(Drafted(stream, version, text, entry, event, event_id, at, opened, subjects, links))
         return drafts
+
+    def _text(self, thing: UUID) -> str:
+        text = self._texts.get(thing.int)
+        if text is None:
+            text = self._texts[thing.int] = str(thing)
+        return text
 
     def _regards(self, entry: EventType, event: Event, stream: UUID, state: Any) -> list[Ref]:
         found: list[Ref] = []
         seen = {stream.int}
-        for source, names in ((event, entry.refers), (state, _state_refers(state.__class__))):
+        sources = ((event, entry.refers), (state, _state_refers(state.__class__)))
+        for source, names in sources if state is not None else sources[:1]:
             for name, kind in names.items():
                 value = getattr(source, name)
+                if value is None:
+                    continue
                 for one in value if value.__class__ is tuple else (value,):
                     if one is not None and one.int not in seen:
                         seen.add(one.int)
@@ -160,27 +180,36 @@ class Session:
     def _keep(self, drafts: list[Drafted]) -> None:
         """The next command of this session sees what this one drafted."""
         for draft in drafts:
-            stream = draft.originator_id
-            self._versions[stream] = draft.originator_version
-            for known in self._loaded[stream].values() if stream in self._loaded else ():
-                if draft.event.__class__ in known.decider.fold.follows:
-                    known.loaded.state = known.decider.fold.evolve(known.loaded.state, draft.event)
-                known.loaded.version = draft.originator_version
+            stream, version, event = draft.originator_id.int, draft.originator_version, draft.event
+            self._versions[stream] = version
+            for noun, states in self._states.items():
+                known = states.get(stream)
+                if known is not None:
+                    fold = self._folds[noun]
+                    if event.__class__ in fold.follows:
+                        known.state = fold.evolve(known.state, event)
+                    known.version = version
 
-    def _load(self, decider: Decider[Any], stream: UUID, *, new: bool) -> "_Known":
-        if stream in self._loaded and decider.noun in self._loaded[stream]:
-            return self._loaded[stream][decider.noun]
-        if new and stream not in self._versions:
-            found = Loaded(decider.fold.initial, 0)
+    def _of(self, decider: Decider[Any]) -> dict[int, Loaded]:
+        """The loaded states of one kind."""
+        if decider.noun not in self._states:
+            self._states[decider.noun], self._folds[decider.noun] = {}, decider.fold
+        return self._states[decider.noun]
+
+    def _load(self, decider: Decider[Any], stream: UUID, *, new: bool) -> Loaded:
+        states = self._of(decider)
+        known = states.get(stream.int)
+        if known is not None:
+            return known
+        if new and stream.int not in self._versions:
+            known = Loaded(decider.fold.initial, 0)
         elif self._transaction is None:
-            found = self._store.streams(decider.noun, decider.fold).load(stream)
+            known = self._store.streams(decider.noun, decider.fold).load(stream)
         else:
-            found = self._store.streams(decider.noun, decider.fold).load_many(self._transaction, [stream])[stream]
-        return self._remember(decider, stream, found)
-
-    def _remember(self, decider: Decider[Any], stream: UUID, loaded: Loaded) -> "_Known":
-        known = self._loaded.setdefault(stream, {})[decider.noun] = _Known(decider, loaded)
-        self._versions[stream] = loaded.version
+            reader = self._store.streams(decider.noun, decider.fold)
+            known = reader.load_many(self._transaction, [stream])[stream.int]
+        states[stream.int] = known
+        self._versions[stream.int] = known.version
         return known
 
     def _reading(self) -> Transaction:
@@ -188,13 +217,15 @@ class Session:
         return self._transaction
 
     def _version(self, stream: UUID) -> int:
-        if stream not in self._versions:
+        version = self._versions.get(stream.int)
+        if version is None:
             if self._transaction is not None:
-                self._versions[stream] = self._store.log.versions(self._transaction, [stream]).get(stream, 0)
+                version = self._store.log.versions(self._transaction, [stream]).get(stream, 0)
             else:
                 with self._store.database.looking() as transaction:
-                    self._versions[stream] = self._store.log.versions(transaction, [stream]).get(stream, 0)
-        return self._versions[stream]
+                    version = self._store.log.versions(transaction, [stream]).get(stream, 0)
+            self._versions[stream.int] = version
+        return version
 
     def _check_expected(self, expect: dict[UUID, int]) -> None:
         actual = {stream: self._version(stream) for stream in expect}
@@ -209,44 +240,62 @@ class Session:
     def _in_force_for(self, decision: Decision) -> tuple[dict[str, Any], int | None]:
         """The definitions a decision names, and the position up to which they speak (None: it names none)."""
         if not decision.definitions:
-            return {}, None
+            return _NOTHING, None
         position = self._in_force.refresh(self._transaction)
         return {name: self._in_force.state(one) for name, one in decision.definitions.items()}, position
 
 
-class _Known(NamedTuple):
-    """A loaded state, and whose rules it follows."""
+class _Found(NamedTuple):
+    """A stream whose state a decision asks for, whose rules it follows, and the state."""
 
+    stream: UUID
     decider: Decider[Any]
     loaded: Loaded
 
 
 def _subjects(entry: EventType, event: Event, stream: UUID, regards: Sequence[Ref]) -> dict[str, UUID]:
     """For each personal field that holds a value, whose it is: the contact's, else the lead's, else the stream's."""
-    people = {ref.kind: ref.id for ref in reversed(regards)}
-    people[entry.noun] = stream
-    whose = people.get("contact") or people.get("lead") or stream
+    whose = stream
+    if entry.noun != "contact":
+        lead = None
+        for kind, one in regards:
+            if kind == "contact":
+                whose = one
+                break
+            if kind == "lead" and lead is None:
+                lead = one
+        else:
+            if lead is not None and entry.noun != "lead":
+                whose = lead
+    values = event.__dict__
     return {
-        name: (getattr(event, mark.of) if mark.of else None) or whose
+        name: (values[mark.of] if mark.of else None) or whose
         for name, mark in entry.personal.items()
-        if getattr(event, name) is not None
+        if values[name] is not None
     }
 
 
-def _thing(command: Command, states: "dict[UUID, _Known]", drafts: list[Drafted]) -> UUID:
+def _thing(command: Command, found: "dict[int, _Found]", drafts: list[Drafted]) -> UUID:
     """What the command is about: its first id, else the stream of its first event."""
     for name in _id_fields(command.__class__):
         value = getattr(command, name)
         if value is not None:
             return cast("UUID", value)
-    if states:
-        return next(iter(states))
+    if found:
+        return next(iter(found.values())).stream
     return drafts[0].originator_id if drafts else DEFINITIONS.id
 
 
 @cache
 def _id_fields(command: type[Command]) -> tuple[str, ...]:
     return tuple(name for name, info in command.model_fields.items() if id_kind(info.annotation))
+
+
+@cache
+def _people_fields(command: type[Command]) -> tuple[str, ...]:
+    """Fields that may name the person whose key will be asked for."""
+    kinds = {name: id_kind(info.annotation) for name, info in command.model_fields.items()}
+    return tuple(name for name, kind in kinds.items() if kind in ("contact", "lead"))
 
 
 @cache
@@ -257,3 +306,4 @@ def _state_refers(state: type[Any]) -> dict[str, str]:
 
 
 _NOBODY: dict[str, UUID] = {}
+_NOTHING: dict[str, Any] = {}

@@ -124,7 +124,7 @@ def entry(mapper: EventMapper, event: Event, stream: UUID, version: int, contact
     links = () if stream == contact else (str(contact),)
     subjects: dict[str, Any] = {name: contact for name in known.personal if getattr(event, name) is not None}
     shared = context_text(Context(_ANN, None, command_id, command_id), at, "crm-core/bench")
-    regards, subject = [("contact", link) for link in links], contact if subjects else None
+    regards, subject = [("contact", link) for link in links], str(contact) if subjects else None
     opened = header_open(shared, event_id, known.name, known.version, text, version, regards, subject, None)
     row = mapper.to_stored_event(Drafted(stream, version, text, known, event, event_id, at, opened, subjects, links))
     return Entry(command_id, os.urandom(32), stream, [row], {})

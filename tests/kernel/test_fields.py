@@ -3,6 +3,9 @@
 from typing import Any
 
 import pytest
+from email_validator import EmailNotValidError, validate_email
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from crm_core.kernel.fields import Amount, Count, Email, Key, Label, Line, Login, Percent, Phone, Seconds, Team, Text
@@ -59,3 +62,23 @@ def test_what_is_wrong_is_told_by_its_rule(kind: Any, typed: object, rule: str) 
     with pytest.raises(ValidationError) as caught:
         TypeAdapter(kind).validate_python(typed)
     assert [problem["msg"] for problem in caught.value.errors()] == [rule]
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    local=st.from_regex(r"[A-Za-z0-9._+-]{1,12}", fullmatch=True),
+    domain=st.from_regex(r"([A-Za-z0-9-]{1,8}\.){1,2}", fullmatch=True),
+    last=st.sampled_from(["com", "test", "Local", "example", "c1", "xn--p1ai", "arpa", "museum", "x"]),
+)
+def test_a_plain_address_is_judged_as_the_library_judges_it(local: str, domain: str, last: str) -> None:
+    text = f"{local}@{domain}{last}"
+    try:
+        expected: str | None = validate_email(text, check_deliverability=False).normalized.lower()
+    except EmailNotValidError:
+        expected = None
+    try:
+        found: str | None = TypeAdapter(Email).validate_python(text)
+    except ValidationError:
+        found = None
+
+    assert found == expected

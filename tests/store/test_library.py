@@ -19,7 +19,7 @@ from crm_core.kernel.ids import DealId
 from crm_core.store.log import EventLog
 from crm_core.store.mapper import EventMapper
 from crm_core.store.opening import Store
-from crm_core.store.streams import StreamReader
+from crm_core.store.streams import StateStore, StreamReader
 
 DEAL = DealId(UUID("00000000-0000-4000-8000-0000000000de"))
 
@@ -89,14 +89,9 @@ def test_a_single_command_reads_through_the_librarys_repository_event_store_mapp
             autospec=True,
             side_effect=eventsourcing.application.Repository.get,
         ) as get,
-        patch.object(
-            eventsourcing.persistence.EventStore,
-            "get",
-            autospec=True,
-            side_effect=eventsourcing.persistence.EventStore.get,
-        ) as load,
-        patch.object(StreamReader, "select_events", autospec=True, side_effect=StreamReader.select_events) as select,
-        patch.object(EventMapper, "to_domain_event", autospec=True, side_effect=EventMapper.to_domain_event) as read,
+        patch.object(StateStore, "get", autospec=True, side_effect=StateStore.get) as load,
+        patch.object(StreamReader, "select_rows", autospec=True, side_effect=StreamReader.select_rows) as select,
+        patch.object(EventMapper, "versioned", autospec=True, side_effect=EventMapper.versioned) as read,
         patch.object(EventMapper, "to_stored_event", autospec=True, side_effect=EventMapper.to_stored_event) as write,
     ):
         new = crm.execute(OpenDeal(title="New gate", amount=Money("1", "EUR"), owner="ann"), by="ann").id
@@ -112,6 +107,7 @@ def test_a_single_command_reads_through_the_librarys_repository_event_store_mapp
 def test_our_recorders_and_mapper_are_the_librarys() -> None:
     assert issubclass(EventLog, eventsourcing.persistence.ApplicationRecorder)
     assert issubclass(StreamReader, eventsourcing.persistence.AggregateRecorder)
+    assert issubclass(StateStore, eventsourcing.persistence.EventStore)
     assert issubclass(EventMapper, eventsourcing.persistence.Mapper)
 
 

@@ -7,6 +7,7 @@ import re
 import types
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any, NewType, cast, get_args
 from uuid import UUID
 
@@ -218,6 +219,9 @@ def _stream_of(cls: type[Event], stream: Any) -> Callable[[Event], UUID]:
     missing = [name for name in names if name not in cls.model_fields]
     if missing:
         raise CatalogueError(f"{place_of(cls)} {cls.__name__}: no field {missing[0]} to name its stream")
+
+    if len(names) == 1:
+        return attrgetter(names[0])
 
     def first_set(event: Event) -> UUID:
         for name in names:

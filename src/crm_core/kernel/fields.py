@@ -13,6 +13,9 @@ from pydantic_core import PydanticCustomError
 from crm_core.kernel.ids import TeamId, UserId
 from crm_core.kernel.money import Money
 
+_PLAIN_EMAIL = re.compile(r"[A-Za-z0-9]+(?:[._+-][A-Za-z0-9]+)*@(?:[A-Za-z0-9]+(?:-[A-Za-z0-9]+)*\.)+([A-Za-z]{2,})")
+"""Addresses so plain that the library's answer is known: an import spends a fifth of its time there otherwise."""
+_LOCAL_PART = 64
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
@@ -35,7 +38,11 @@ def _no_address(text: str) -> str:
 
 
 def _email(text: str) -> str:
-    from email_validator import EmailNotValidError, validate_email
+    from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
+
+    plain = _PLAIN_EMAIL.fullmatch(text) if len(text) < _LOCAL_PART else None
+    if plain and plain[1].lower() not in SPECIAL_USE_DOMAIN_NAMES:
+        return text.lower()
 
     try:
         return validate_email(text, check_deliverability=False).normalized.lower()

@@ -239,7 +239,7 @@ def header_open(
     stream: str,
     version: int,
     regards: Iterable[tuple[str, str]],
-    subject: UUID | None,
+    subject: str | None,
     definitions: int | None,
 ) -> str:
     """The header but for what only the append lock knows: compact JSON in a fixed order, ASCII, still open."""

@@ -131,16 +131,18 @@ class KeyRing:
             raise KeyMissing(msg)
         return known[0]
 
-    def mint(self, keys: dict[UUID, bytes]) -> bool:
+    def mint(self, keys: "dict[UUID, tuple[bytes, AESGCM]]") -> bool:
         """Store new keys durably; False: someone else made one of them first, so what they sealed is void."""
+        rows = sorted([(str(subject), key) for subject, (key, _) in keys.items()])
         with self._database.writing() as transaction:
-            transaction.executemany(
-                "INSERT INTO crm_keys (subject, key) VALUES (?, ?) ON CONFLICT DO NOTHING", sorted(keys.items())
-            )
-            condition, values = transaction.where_in("subject", list(keys))
-            rows = transaction.execute(f"SELECT subject, key FROM crm_keys WHERE {condition}", values).fetchall()
-        self._remember(rows)
-        return all(key is not None and bytes(key) == keys[UUID(str(subject))] for subject, key in rows)
+            made = transaction.insert_absent("crm_keys", {"subject": "uuid", "key": "blob"}, rows)
+        if made == len(rows):
+            until = time.monotonic() + TTL_S
+            with self._guard:
+                self._ciphers.update([(subject, (cipher, until)) for subject, (_, cipher) in keys.items()])
+            return True
+        self._unlock(list(keys))
+        return False
 
     def _unlock(self, subjects: list[UUID]) -> None:
         with self._database.looking() as transaction:
@@ -197,8 +199,8 @@ class Sealer:
         """Store the new keys durably; False: a rival made one of them first, and all must be drafted anew."""
         if not self._new:
             return True
-        stored = self._ring.mint({subject: key for subject, (key, _) in self._new.items()})
-        self._new.clear()
+        stored = self._ring.mint(self._new)
+        self._new = {}
         return stored
 
     def _cipher(self, subject: UUID) -> AESGCM:

@@ -24,7 +24,7 @@ from crm_core.store.port import Database, StreamsMoved, Transaction, UniqueViola
 
 COLUMNS = "position, type, type_version, stream, version, at, header, sealed, public"
 """What a reader of events selects, in this order."""
-_STATE_COLUMNS = "position, type, type_version, stream, version, at, '', sealed, public"
+STATE_COLUMNS = "stream, version, type, type_version, sealed, public"
 """The same for readers that fold a state, who need no envelope."""
 _HEAD = "SELECT position, recorded_at, chain FROM crm_events ORDER BY position DESC LIMIT 1"
 _EVENT_COLUMNS = (
@@ -207,20 +207,21 @@ class EventLog(ApplicationRecorder):
         return {_uuid(stream): version for stream, version in rows}
 
     def stream(self, transaction: Transaction, stream: UUID, types: Sequence[str]) -> list[Any]:
-        """Rows of `COLUMNS` in one stream: those of the types, and the newest whatever its type."""
+        """Rows of `STATE_COLUMNS` in one stream: those of the types, and the newest whatever its type."""
         condition, values = transaction.where_in("type", types)
         return transaction.execute(
-            f"SELECT {_STATE_COLUMNS} FROM crm_events WHERE stream = ? AND ({condition} OR version = "
+            f"SELECT {STATE_COLUMNS} FROM crm_events WHERE stream = ? AND ({condition} OR version = "
             "(SELECT max(version) FROM crm_events WHERE stream = ?)) ORDER BY version",
             [stream, *values, stream],
         ).fetchall()
 
     def streams(self, transaction: Transaction, streams: Sequence[UUID], types: Sequence[str]) -> list[Any]:
-        """Rows of `COLUMNS` in many streams, of these types, by stream and version."""
+        """The same in many streams, by stream and version."""
         in_streams, stream_values = transaction.where_in("stream", streams)
         of_types, type_values = transaction.where_in("type", types)
         return transaction.execute(
-            f"SELECT {_STATE_COLUMNS} FROM crm_events WHERE {in_streams} AND {of_types} ORDER BY stream, version",
+            f"SELECT {STATE_COLUMNS} FROM crm_events WHERE {in_streams} AND ({of_types} OR version = (SELECT "
+            "max(version) FROM crm_events newest WHERE newest.stream = crm_events.stream)) ORDER BY stream, version",
             [*stream_values, *type_values],
         ).fetchall()
 

@@ -2,7 +2,7 @@
 
 import gc
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -89,6 +89,16 @@ class Transaction(ABC):
     @abstractmethod
     def insert(self, *tables: tuple[str, Sequence[str], Sequence[Sequence[Any]]]) -> None:
         """Insert new rows (table, columns, rows), for each table, the fastest way the database has."""
+
+    @abstractmethod
+    def insert_absent(self, table: str, columns: Mapping[str, str], rows: Sequence[tuple[Any, ...]]) -> int:
+        """Insert rows whose key is not there yet; how many were not.
+
+        Args:
+            table: where.
+            columns: name → what it is, `uuid` or `blob` as in the dialect.
+            rows: their values, a uuid as text.
+        """
 
     @abstractmethod
     def upsert(self, table: str, columns: Sequence[str], keys: int, rows: Sequence[Sequence[Any]]) -> None:

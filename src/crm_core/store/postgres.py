@@ -3,7 +3,7 @@
 import os
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from hashlib import blake2b
@@ -86,6 +86,15 @@ class PostgresTransaction(Transaction):
             with cursor.copy(f"COPY {table} ({','.join(columns)}) FROM STDIN") as copy:
                 for row in rows:
                     copy.write_row(row)
+
+    def insert_absent(self, table: str, columns: Mapping[str, str], rows: Sequence[tuple[Any, ...]]) -> int:
+        arrays = ", ".join(f"%s::{getattr(DIALECT, kind)}[]" for kind in columns.values())
+        values = [
+            _text_array("\\x" + value.hex() for value in part) if kind == "blob" else _plain_array(part)
+            for kind, part in zip(columns.values(), zip(*rows, strict=True), strict=True)
+        ]
+        statement = f"INSERT INTO {table} ({','.join(columns)}) SELECT * FROM unnest({arrays}) ON CONFLICT DO NOTHING"
+        return self._ready().execute(statement, values, prepare=True).rowcount
 
     def upsert(self, table: str, columns: Sequence[str], keys: int, rows: Sequence[Sequence[Any]]) -> None:
         if not rows:

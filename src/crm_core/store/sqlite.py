@@ -3,7 +3,7 @@
 import os
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -53,6 +53,11 @@ class SqliteTransaction(Transaction):
         for table, columns, rows in tables:
             if rows:
                 self._connection.executemany(_insertion(table, tuple(columns)), rows)
+
+    def insert_absent(self, table: str, columns: Mapping[str, str], rows: Sequence[tuple[Any, ...]]) -> int:
+        return self._connection.executemany(
+            f"{_insertion(table, tuple(columns))} ON CONFLICT DO NOTHING", rows
+        ).rowcount
 
     def upsert(self, table: str, columns: Sequence[str], keys: int, rows: Sequence[Sequence[Any]]) -> None:
         marks = ",".join("?" * len(columns))
