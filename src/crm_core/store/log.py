@@ -206,14 +206,15 @@ class EventLog(ApplicationRecorder):
         ).fetchall()
         return {_uuid(stream): version for stream, version in rows}
 
-    def stream(self, transaction: Transaction, stream: UUID, types: Sequence[str]) -> list[Any]:
+    def stream(self, stream: UUID, types: Sequence[str]) -> list[Any]:
         """Rows of `STATE_COLUMNS` in one stream: those of the types, and the newest whatever its type."""
-        condition, values = transaction.where_in("type", types)
-        return transaction.execute(
+        condition, values = self.database.where_in("type", types)
+        return self.database.ask(
             f"SELECT {STATE_COLUMNS} FROM crm_events WHERE stream = ? AND ({condition} OR version = "
             "(SELECT max(version) FROM crm_events WHERE stream = ?)) ORDER BY version",
             [stream, *values, stream],
-        ).fetchall()
+            "uitibt",
+        )
 
     def streams(self, transaction: Transaction, streams: Sequence[UUID], types: Sequence[str]) -> list[Any]:
         """The same in many streams, by stream and version."""

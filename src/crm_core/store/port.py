@@ -153,6 +153,20 @@ class Database(ABC):
         return None
 
     @abstractmethod
+    def ask(self, sql: str, parameters: Sequence[Any], columns: str) -> list[Any]:
+        """The rows of one statement without a transaction around it, by the shortest way the database has.
+
+        Args:
+            sql: common SQL with `?` for parameters.
+            parameters: numbers, texts, ids, and what `where_in` gave.
+            columns: what each column is: `i` a whole number, `t` text, `b` bytes, `u` an id (given as text).
+        """
+
+    @abstractmethod
+    def where_in(self, column: str, values: Sequence[Any]) -> tuple[str, list[Any]]:
+        """A condition that the column is one of the values, and its parameters."""
+
+    @abstractmethod
     def barrier(self) -> None:
         """Returns when everything that was readable before the call is durable."""
 

@@ -14,6 +14,7 @@ from psycopg import errors
 
 from crm_core.kernel.errors import CRMError, DatabaseUnavailable, Invalid, StoreError
 from crm_core.ledger.chain import state_digest
+from crm_core.store.calling import CallingConnection
 from crm_core.store.mapper import Entry
 from crm_core.store.port import Database, Dialect, Rows, StreamsMoved, Transaction, UniqueViolation
 
@@ -22,9 +23,9 @@ DIALECT = Dialect(
     instant="timestamptz", day="date", decimal="numeric", json="jsonb", blob="bytea",
 )  # fmt: skip
 _APPEND = (
-    "SELECT * FROM crm_append(%s, %s, %s::uuid, %s, %s::uuid, %s::uuid[], %s::bigint[], %s::text[], %s::integer[], "
-    "%s::text[], %s::text[], %s::text[], %s::bytea[], %s::bytea[], "
-    "%s::uuid[], %s::integer[], %s::uuid[], %s::bigint[], %s)"
+    "SELECT * FROM crm_append($1::bigint, $2, $3::uuid, $4::bytea, $5::uuid, $6::uuid[], $7::bigint[], $8::text[], "
+    "$9::integer[], $10::text[], $11::text[], $12::text[], $13::bytea[], $14::bytea[], "
+    "$15::uuid[], $16::integer[], $17::uuid[], $18::bigint[], $19::boolean)"
 )
 _LIMITS = "-c lock_timeout=30s -c idle_in_transaction_session_timeout=600s"
 """Nobody waits for a lock, or keeps one, for ever."""
@@ -41,6 +42,17 @@ def _numbered(sql: str) -> str:
     return sql.replace("%", "%%").replace("?", "%s")
 
 
+@lru_cache(maxsize=1024)
+def _counted(sql: str) -> str:
+    first, *others = sql.split("?")
+    return first + "".join([f"${number}{other}" for number, other in enumerate(others, 1)])
+
+
+def _as_text(value: Any) -> str:
+    """A parameter as PostgreSQL reads it."""
+    return _text_array(map(str, value)) if isinstance(value, list) else str(value)
+
+
 class PostgresTransaction(Transaction):
     """A transaction on one connection; BEGIN travels with its first statement.
 
@@ -50,9 +62,7 @@ class PostgresTransaction(Transaction):
 
     dialect = DIALECT
 
-    def __init__(
-        self, connection: psycopg.Connection[Any], lock_key: int, *, begin: str = "", patient: bool = True
-    ) -> None:
+    def __init__(self, connection: CallingConnection, lock_key: int, *, begin: str = "", patient: bool = True) -> None:
         self._connection = connection
         self._cursor = connection.cursor()
         self._lock_key = lock_key
@@ -90,7 +100,7 @@ class PostgresTransaction(Transaction):
     def insert_absent(self, table: str, columns: Mapping[str, str], rows: Sequence[tuple[Any, ...]]) -> int:
         arrays = ", ".join(f"%s::{getattr(DIALECT, kind)}[]" for kind in columns.values())
         values = [
-            _text_array("\\x" + value.hex() for value in part) if kind == "blob" else _plain_array(part)
+            _bytes_array(part) if kind == "blob" else _plain_array(part)
             for kind, part in zip(columns.values(), zip(*rows, strict=True), strict=True)
         ]
         statement = f"INSERT INTO {table} ({','.join(columns)}) SELECT * FROM unnest({arrays}) ON CONFLICT DO NOTHING"
@@ -164,6 +174,11 @@ def _text_array(texts: Iterable[str]) -> str:
     return "{" + ",".join(['"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"' for text in texts]) + "}"
 
 
+def _bytes_array(values: Iterable[bytes]) -> str:
+    """An array of bytes as PostgreSQL writes it."""
+    return "{" + ",".join([f'"\\\\x{value.hex()}"' for value in values]) + "}"
+
+
 class PostgresDatabase(Database):
     """A schema of a PostgreSQL database.
 
@@ -177,7 +192,7 @@ class PostgresDatabase(Database):
         self.schema = schema
         self.durability = durability
         self._conninfo = conninfo
-        self._idle: list[psycopg.Connection[Any]] = []
+        self._idle: list[CallingConnection] = []
         self._crowded_until = 0.0
         self._guard = threading.Lock()
         self._pid = os.getpid()
@@ -185,9 +200,9 @@ class PostgresDatabase(Database):
         digest = blake2b(f"crm log/{schema}".encode(), digest_size=8).digest()
         self.lock_key = int.from_bytes(digest, "big", signed=True)
 
-    def _connect(self) -> psycopg.Connection[Any]:
+    def _connect(self) -> CallingConnection:
         try:
-            connection = psycopg.connect(
+            connection = CallingConnection.connect(
                 self._conninfo,
                 autocommit=True,
                 application_name="crm",
@@ -201,7 +216,7 @@ class PostgresDatabase(Database):
         connection.prepare_threshold = 2
         return connection
 
-    def _take(self) -> psycopg.Connection[Any]:
+    def _take(self) -> CallingConnection:
         if self.closed:
             msg = "this CRM is closed"
             raise StoreError(msg)
@@ -212,7 +227,7 @@ class PostgresDatabase(Database):
                 return self._idle.pop()
         return self._connect()
 
-    def _give_back(self, connection: psycopg.Connection[Any]) -> None:
+    def _give_back(self, connection: CallingConnection) -> None:
         if connection.closed or connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
             connection.close()
             self._forget_idle()
@@ -232,7 +247,7 @@ class PostgresDatabase(Database):
             connection.close()
 
     @contextmanager
-    def _session(self) -> Iterator[psycopg.Connection[Any]]:
+    def _session(self) -> Iterator[CallingConnection]:
         connection = self._take()
         try:
             yield connection
@@ -247,7 +262,7 @@ class PostgresDatabase(Database):
             self._give_back(connection)
 
     @contextmanager
-    def autocommit(self) -> Iterator[psycopg.Connection[Any]]:
+    def autocommit(self) -> Iterator[CallingConnection]:
         """A connection outside any transaction, for set-up."""
         with self._session() as connection:
             yield connection
@@ -281,25 +296,25 @@ class PostgresDatabase(Database):
                 connection.execute(BARRIER, prepare=True)
 
     def append_alone(self, entry: Entry, clock: str) -> tuple[int, str] | None:
-        rows = entry.rows
+        rows, crowded = entry.rows, time.monotonic() < self._crowded_until
         links = [(thing, number) for number, row in enumerate(rows, 1) for thing in row.links]
         values = (
-            self.lock_key, clock, str(entry.command_id), entry.fingerprint, str(entry.thing),
+            str(self.lock_key), clock, str(entry.command_id), f"\\x{entry.fingerprint.hex()}", str(entry.thing),
             _plain_array(row.stream for row in rows), _plain_array(row.originator_version for row in rows),
             _text_array(row.topic for row in rows), _plain_array(row.type_version for row in rows),
             _text_array(row.at for row in rows), _text_array(row.header for row in rows),
             _text_array(row.public for row in rows),
-            _text_array("\\x" + row.sealed.hex() for row in rows),
-            _text_array("\\x" + state_digest(row.public.encode(), row.sealed).hex() for row in rows),
+            _bytes_array(row.sealed for row in rows),
+            _bytes_array(state_digest(row.public.encode(), row.sealed) for row in rows),
             _plain_array(thing for thing, _ in links), _plain_array(number for _, number in links),
             _plain_array(entry.looked_at), _plain_array(entry.looked_at.values()),
-            time.monotonic() < self._crowded_until,
+            "t" if crowded else "f",
         )  # fmt: skip
         with self._session() as connection:
-            [last, recorded, early] = connection.execute(_APPEND, values, prepare=True).fetchone()  # type: ignore[misc]
+            [[last, recorded, early]] = connection.call(_APPEND, values, "it?")
             if early:
-                connection.execute(BARRIER, prepare=True)
-        if early and not values[-1]:
+                connection.call(BARRIER, [], "-")
+        if early and not crowded:
             self._crowded_until = time.monotonic() + _CROWDED_S
         return last, recorded
 
@@ -309,9 +324,16 @@ class PostgresDatabase(Database):
             with self._session() as connection:
                 connection.execute("VACUUM crm_keys")
 
+    def ask(self, sql: str, parameters: Sequence[Any], columns: str) -> list[Any]:
+        with self._session() as connection:
+            return connection.call(_counted(sql), [_as_text(one) for one in parameters], columns)
+
+    def where_in(self, column: str, values: Sequence[Any]) -> tuple[str, list[Any]]:
+        return f"{column} = ANY(?)", [list(values)]
+
     def barrier(self) -> None:
         with self._session() as connection:
-            connection.execute(BARRIER, prepare=True)
+            connection.call(BARRIER, [], "-")
 
     def close(self) -> None:
         with self._guard:
@@ -322,7 +344,7 @@ class PostgresDatabase(Database):
                 connection.close()
 
 
-def _roll_back(connection: psycopg.Connection[Any]) -> None:
+def _roll_back(connection: CallingConnection) -> None:
     try:
         if not connection.closed:
             connection.execute("ROLLBACK")

@@ -64,13 +64,17 @@ class SqliteTransaction(Transaction):
         self._connection.executemany(f"INSERT OR REPLACE INTO {table} ({','.join(columns)}) VALUES ({marks})", rows)
 
     def where_in(self, column: str, values: Sequence[Any]) -> tuple[str, list[Any]]:
-        if len(values) <= 100:  # noqa: PLR2004 - below it a list of parameters is as fast and uses statement caching
-            return f"{column} IN ({','.join('?' * len(values))})", list(values)
-        listed = ",".join(f'"{value}"' if not isinstance(value, int) else str(value) for value in values)
-        return f"{column} IN (SELECT value FROM json_each(?))", [f"[{listed}]"]
+        return _where_in(column, values)
 
     def lock_log(self, then: str = "SELECT 1") -> Any:
         return self._connection.execute(then).fetchone()  # BEGIN IMMEDIATE made us the only writer
+
+
+def _where_in(column: str, values: Sequence[Any]) -> tuple[str, list[Any]]:
+    if len(values) <= 100:  # noqa: PLR2004 - below it a list of parameters is as fast and uses statement caching
+        return f"{column} IN ({','.join('?' * len(values))})", list(values)
+    listed = ",".join([f'"{value}"' if not isinstance(value, int) else str(value) for value in values])
+    return f"{column} IN (SELECT value FROM json_each(?))", [f"[{listed}]"]
 
 
 @lru_cache(maxsize=64)
@@ -174,6 +178,13 @@ class SqliteDatabase(Database):
                     connection.execute("ROLLBACK")
 
     appending = writing
+
+    def ask(self, sql: str, parameters: Sequence[Any], columns: str) -> list[Any]:
+        with self.looking() as transaction:
+            return transaction.execute(sql, parameters).fetchall()
+
+    def where_in(self, column: str, values: Sequence[Any]) -> tuple[str, list[Any]]:
+        return _where_in(column, values)
 
     def expunge(self) -> None:
         """Empty the write-ahead log into the file; waits up to a second for readers that still need it."""

@@ -49,8 +49,7 @@ class StreamReader(AggregateRecorder):
 
     def select_rows(self, stream: UUID) -> list[Any]:
         """The same as bare rows of `STATE_COLUMNS`, and the newest row whatever its type."""
-        with self._log.database.looking() as transaction:
-            return self._log.stream(transaction, stream, self._types)
+        return self._log.stream(stream, self._types)
 
 
 class StateStore(EventStore[UUID]):
