@@ -237,9 +237,8 @@ class CRM:
             position = _position("after", after)
             self._fold([follower or projection], position, time.monotonic() + timeout)  # type: ignore[list-item]
         elif not self._loader.positions().get(projection.checkpoint) and self._head():
-            raise ViewNotFolded(
-                f"{projection.name} was never folded; ask for view(…, after=receipt), settle() or run()"
-            )
+            told = f"{projection.name} was never folded; ask for view(…, after=receipt), settle() or run()"
+            raise ViewNotFolded(told, view=projection.name)
         if durable:
             self._store.database.barrier()
         return View(self._reader, projection, None)
@@ -293,14 +292,14 @@ class CRM:
             if head == upto and not fired:
                 return upto
             if time.monotonic() > deadline:
-                raise SettleTimeout(f"policies have not come to rest at position {head} in time")
+                raise SettleTimeout(f"policies have not come to rest at position {head} in time", position=head)
             upto = head
 
     def _fold(self, followers: Sequence[Follower], upto: int, deadline: float) -> None:
         while not self._loader.arrived(followers, upto):
             moved = self._loader.advance(followers, upto)
             if time.monotonic() > deadline and not self._loader.arrived(followers, upto):
-                raise SettleTimeout(f"not folded up to position {upto} in time")
+                raise SettleTimeout(f"not folded up to position {upto} in time", position=upto)
             if not moved:
                 threading.Event().wait(_POLL_S)
 

@@ -39,7 +39,14 @@ _TRY = (
 
 
 class NotADemo(Refused):
-    """The database holds a history that no demo wrote."""
+    """The database holds a history that no demo wrote; nothing was added to it.
+
+    When: `crm demo` is given a database that something else wrote to.
+    Do: name another file with `--db`.
+
+    Attributes:
+        database: which one it is.
+    """
 
     def __init__(self, database: str) -> None:
         self.database = database

@@ -31,7 +31,11 @@ _set = object.__setattr__
 
 
 class MoneyError(CRMError, ValueError):
-    """The amount or the currency is not money; says which rule it breaks."""
+    """The amount or the currency is not money, or several currencies met where no sum can mix them.
+
+    When: money is made of a float, of too many decimals or of an unknown currency; or a sum is asked over several.
+    Do: give the amount as text or Decimal; ask for the sums by currency (`View.totals`).
+    """
 
 
 @dataclass(frozen=True, slots=True, order=False)
