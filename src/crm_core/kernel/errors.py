@@ -84,11 +84,9 @@ class CRMError(Exception):
         return {"code": self.code, "message": str(self), "attributes": plain(self.attributes), "doc": self.doc}
 
     def __eq__(self, other: object) -> bool:
-        return (
-            type(self) is type(other)
-            and isinstance(other, CRMError)
-            and (self.args, self.attributes) == (other.args, other.attributes)
-        )
+        if not isinstance(other, CRMError) or type(self) is not type(other):
+            return NotImplemented
+        return (self.args, self.attributes) == (other.args, other.attributes)
 
     def __hash__(self) -> int:
         return hash((type(self), self.args))
