@@ -85,7 +85,7 @@ BAD: dict[str, tuple[Callable[[CRM], object], type[CRMError], str, str]] = {
         "",
         "DanceWithCustomer",
     ),
-    "no command": (asked(lambda crm: crm.execute(PRIVATE, by="ann")), UnknownCommand, "", "str"),
+    "no command": (asked(lambda crm: crm.execute(PRIVATE, by="ann")), Invalid, "command", "type str"),
     "a wrong type": (command(AddContact, name=[PRIVATE]), Invalid, "name", "string"),
     "an unknown field": (command(AddContact, name="Ada", shoe_size=PRIVATE), Invalid, "shoe_size", "not permitted"),
     "a missing field": (command(AddContact), Invalid, "name", "required"),
