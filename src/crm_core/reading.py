@@ -11,6 +11,7 @@ from crm_core.kernel import arguments
 from crm_core.kernel.catalogue import catalogue
 from crm_core.kernel.errors import Invalid, NotFound, UnknownEventType
 from crm_core.kernel.money import Money, MoneyError, total
+from crm_core.kernel.plain import plain
 from crm_core.kernel.recorded import Recorded
 from crm_core.kernel.time import Clock, stamp, to_utc
 from crm_core.store.opening import Store
@@ -74,6 +75,10 @@ class History(Sequence[Recorded]):
 
     def __len__(self) -> int:
         return len(self._facts)
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-able: the moment, and the facts in order."""
+        return {"as_of": self.as_of.as_dict(), "facts": [fact.as_dict() for fact in self._facts]}
 
 
 class Viewable(Protocol[Row]):
@@ -174,6 +179,15 @@ class View(Generic[Row]):
                 f"{self._projection.name}.{field} holds {len(sums)} currencies: {', '.join(sorted(sums)) or 'no rows'}"
             )
         return next(iter(sums.values()))
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-able: the view's name, the position it speaks of, the moment asked for (None: now), and the rows."""
+        return {
+            "view": self._projection.name,
+            "position": self.position,
+            "as_of": None if self._asked is None else self._asked.as_dict(),
+            "rows": [plain(row) for row in self],
+        }
 
     def ask(self, question: Callable[[Transaction], Found]) -> Found:
         """What a question of your own finds in the rows as they are now, in one snapshot."""
