@@ -135,6 +135,14 @@ def test_every_error_has_a_code_of_its_own() -> None:
     assert all(re.fullmatch(r"[a-z]+(_[a-z]+)*", kind.code) for kind in KINDS)
 
 
+def test_a_code_is_the_name_in_small_letters_unless_the_class_states_another() -> None:
+    def words(name: str) -> str:
+        return "_".join(word.lower() for word in re.findall(r"[A-Z]+(?=[A-Z][a-z]|$)|[A-Z]?[a-z]+", name))
+
+    assert words("DealNotOpen") == "deal_not_open"
+    assert [kind for kind in KINDS if kind.code != words(kind.__name__)] == [NotACRMDatabase]
+
+
 def test_codes_that_programs_rely_on_stay_what_they_are() -> None:
     codes = {kind.__name__: kind.code for kind in KINDS}
     assert codes["Conflict"] == "conflict"

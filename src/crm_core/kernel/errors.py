@@ -89,7 +89,7 @@ class CRMError(Exception):
         return (self.args, self.attributes) == (other.args, other.attributes)
 
     def __hash__(self) -> int:
-        return hash((type(self), self.args))
+        return hash((type(self), str(self)))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _again, (type(self), self.args, self.attributes)
