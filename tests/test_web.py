@@ -259,6 +259,16 @@ def test_not_even_pydantics_own_error_holds_what_was_sent() -> None:
     assert SECRET not in f"{caught.value} {caught.value.errors()} {caught.value.json()}"
 
 
+def test_many_commands_are_read_alike_and_each_problem_says_whose_it_is() -> None:
+    many: TypeAdapter[list[Command]] = TypeAdapter(list[AnyCommand])
+    assert many.validate_python([ROOF, ROOF]) == [parse_command(ROOF)] * 2
+    assert many.dump_python([parse_command(ROOF)], mode="json") == [parse_command(ROOF).as_dict()]
+    with pytest.raises(ValidationError) as caught:
+        many.validate_python([ROOF, {**ROOF, "title": [SECRET]}])
+    assert [one["loc"] for one in caught.value.errors()] == [(1, "title")]
+    assert SECRET not in f"{caught.value} {caught.value.errors()}"
+
+
 @pytest.mark.parametrize("mode", ["validation", "serialization"])
 def test_the_json_schema_names_every_command(mode: JsonSchemaMode) -> None:
     schema = TypeAdapter(AnyCommand).json_schema(mode=mode)
