@@ -276,3 +276,13 @@ def test_no_refusal_of_any_command_holds_anything_personal() -> None:
     for one in refusals:
         assert SECRET not in f"{one!r} {one} {json.dumps(one.as_dict())} {pickle.dumps(one)!r}"
     assert {type(one).__name__ for one in secretive()} <= set(crm_core.commands.__all__)
+
+
+def test_what_postgresql_says_of_a_value_is_not_passed_on(postgres_url: str) -> None:
+    with CRM.open(postgres_url, follow=[]) as crm:
+        database = crm._store.database  # noqa: SLF001 - no command of ours makes the server quote a value
+        with pytest.raises(StoreError, match="22P02") as caught, database.looking() as transaction:
+            transaction.execute("SELECT CAST(CAST(? AS text) AS integer)", [SECRET])
+        with pytest.raises(StoreError, match="no_such_table"), database.looking() as transaction:
+            transaction.execute("SELECT 1 FROM no_such_table")
+    assert SECRET not in f"{caught.value} {caught.value!r}"
