@@ -85,7 +85,7 @@ BAD: dict[str, tuple[Callable[[CRM], object], type[CRMError], str, str]] = {
         "",
         "DanceWithCustomer",
     ),
-    "no command": (asked(lambda crm: crm.execute(PRIVATE, by="ann")), UnknownCommand, "", "str"),
+    "no command": (asked(lambda crm: crm.execute(PRIVATE, by="ann")), Invalid, "command", "type str"),
     "a wrong type": (command(AddContact, name=[PRIVATE]), Invalid, "name", "string"),
     "an unknown field": (command(AddContact, name="Ada", shoe_size=PRIVATE), Invalid, "shoe_size", "not permitted"),
     "a missing field": (command(AddContact), Invalid, "name", "required"),
@@ -321,6 +321,10 @@ def test_what_a_newer_library_wrote_can_be_verified_and_exported_raw_but_not_ove
         with pytest.raises(UnknownEventType, match="position 4"):
             crm.history(DEAL)
         assert [fact.type for fact in crm.log(4)] == ["contact.added", "purchase.recorded"]
+        with pytest.raises(UnknownEventType, match="position 4"):
+            list(crm.log(types=["deal.praised"]))  # it is in the log, so it is no slip of the pen
+        with pytest.raises(Invalid, match=r"deal\.prayed is no type"):
+            crm.log(types=["deal.prayed"])
 
         [raw] = crm._store.log.select_notifications(4, 1)  # noqa: SLF001 - the library's own reading interface
         assert (raw.id, raw.topic, raw.originator_id, raw.originator_version) == (4, "deal.praised", DEAL, 2)

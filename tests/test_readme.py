@@ -59,7 +59,7 @@ def test_a_lock_pins_by_hash_and_names_no_host(lock: str) -> None:
 def test_the_project_names_no_index() -> None:
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     assert "index" not in tomllib.loads(text)["tool"].get("uv", {})
-    assert "http" not in text
+    assert "://" not in text
 
 
 def test_the_map_shows_every_package_and_nothing_that_is_not_there() -> None:

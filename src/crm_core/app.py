@@ -12,13 +12,14 @@ from uuid import UUID
 import crm_core
 from crm_core.following import Follower, Loader
 from crm_core.forgetting import Forgetting
+from crm_core.kernel import arguments
 from crm_core.kernel.authorisation import Authorize, allow_all
 from crm_core.kernel.catalogue import discover
-from crm_core.kernel.errors import CRMError, FollowerHalted, Invalid, SettleTimeout, ViewNotFolded
+from crm_core.kernel.errors import CRMError, FollowerHalted, SettleTimeout, ViewNotFolded
 from crm_core.kernel.messages import Command
 from crm_core.kernel.recorded import Actor, Receipt, Recorded
 from crm_core.kernel.time import Clock, SystemClock
-from crm_core.reading import AsOf, Axis, History, Reader, View, Viewable, position_of
+from crm_core.reading import AsOf, Axis, History, Reader, View, Viewable, axis_of, position_of
 from crm_core.status import FollowerStatus, Status
 from crm_core.store.opening import Store, open_store
 from crm_core.store.verify import Verdict, verify
@@ -27,6 +28,10 @@ from crm_core.writing import Request, Writer
 Row = TypeVar("Row")
 _POLL_S = 0.005
 """How long a running follower rests when there is nothing to read, in seconds."""
+_VIEWABLE, _FOLLOWER = arguments.method_names(Viewable), arguments.method_names(Follower)
+_A_VIEW = "a view, such as projections.pipeline, not its name"
+_ONE_COMMAND = (Command, Request)
+"""What Python could go through as if it were many."""
 
 
 def _unwatched(_done: int, _of: int) -> None:
@@ -81,12 +86,14 @@ class CRM:
             app: the host's name and version, recorded with every event it writes.
 
         Raises:
-            Invalid: the URL or an option is wrong.
+            Invalid: the URL, an option or an argument is wrong.
             StoreError: the database does not answer, is not ours, or is unsafe; says which.
         """
         discover(crm_core)
-        chosen = tuple(installed_followers() if follow is None else follow)
-        clock = clock or SystemClock()
+        chosen = tuple(installed_followers() if follow is None else _followers(follow))
+        clock = SystemClock() if clock is None else _clock(clock)
+        arguments.function("authorize", authorize)
+        arguments.text("app", app)
         store = open_store(url, clock)
         crm = cls(store, chosen, clock, authorize, app)
         crm._forgetting.finish()
@@ -151,9 +158,15 @@ class CRM:
         Yields one outcome for each command, in order: its receipt, or the error that refused it. A
         refusal does not stop the rest unless asked. Give command ids (`Request(command, command_id=…)`)
         and an interrupted run is simply run again. Nothing happens until the outcomes are read.
+
+        Raises:
+            Invalid: an argument is wrong; what is wrong with a command is its outcome.
         """
         actor = None if by is None else Actor.parse(by)
-        requests = (_request(one, actor) for one in commands)
+        arguments.whole("batch", batch, 1)
+        arguments.flag("stop_on_refusal", stop_on_refusal)
+        many = arguments.many("commands", commands, "commands, one after the other, also if it is one", _ONE_COMMAND)
+        requests = (_request(one, actor) for one in many)
         return self._writer.execute_many(requests, batch, stop_on_refusal=stop_on_refusal)
 
     def _committed(self, receipts: Sequence[Receipt]) -> None:
@@ -183,24 +196,31 @@ class CRM:
             NotFound: nothing is recorded about it.
             Invalid: a naive or future time, a position beyond the log.
         """
+        arguments.flag("durable", durable)
         return self._reader.history(thing, as_of, axis, durable=durable)
 
     def identities(self, thing: UUID) -> tuple[UUID, ...]:
         """The thing itself and what it was before: a contact, then the leads it was converted from."""
+        arguments.uuid("thing", thing)
         return self._reader.identities(thing)
 
     def things(self, prefix: str, limit: int = 10) -> list[UUID]:
         """Whatever is on record under an id that begins with these hex digits; for people who type."""
         return self._reader.things(prefix, limit)
 
-    def as_of(self, moment: datetime | int | None, axis: Axis = "recorded") -> AsOf:
+    def as_of(self, moment: datetime | int | AsOf | None, axis: Axis = "recorded") -> AsOf:
         """The moment in full: an instant with its position, or a position with its instant."""
         return self._reader.as_of(moment, axis)
 
     def log(
         self, after: int = 0, types: Sequence[str] | None = None, *, upto: int | None = None, durable: bool = False
     ) -> Iterator[Recorded]:
-        """The log in order from behind a position: only these types (None: all), up to a position (None: the end)."""
+        """The log in order from behind a position: only these types (None: all), up to a position (None: the end).
+
+        Raises:
+            Invalid: no position, or a type that is neither known nor in the log.
+        """
+        arguments.flag("durable", durable)
         return self._reader.log(after, types, upto, durable=durable)
 
     def view(
@@ -227,9 +247,12 @@ class CRM:
         Raises:
             ViewNotFolded: nobody has folded it yet, and `after` was not asked for.
             SettleTimeout: not folded that far in time.
+            Invalid: an argument is wrong.
         """
-        if not hasattr(projection, "checkpoint"):
-            raise Invalid("projection", [("projection", "must be a view, such as projections.pipeline, not its name")])
+        arguments.thing("projection", projection, _VIEWABLE, _A_VIEW)
+        arguments.seconds("timeout", timeout)
+        arguments.flag("durable", durable)
+        axis_of(axis)
         if as_of is not None:
             return View(self._reader, projection, self._reader.as_of(as_of, axis))
         follower = self._known.get(projection.name)
@@ -237,15 +260,15 @@ class CRM:
             position = _position("after", after)
             self._fold([follower or projection], position, time.monotonic() + timeout)  # type: ignore[list-item]
         elif not self._loader.positions().get(projection.checkpoint) and self._head():
-            raise ViewNotFolded(
-                f"{projection.name} was never folded; ask for view(…, after=receipt), settle() or run()"
-            )
+            told = f"{projection.name} was never folded; ask for view(…, after=receipt), settle() or run()"
+            raise ViewNotFolded(told, view=projection.name)
         if durable:
             self._store.database.barrier()
         return View(self._reader, projection, None)
 
     def verify(self, progress: Callable[[int], None] = lambda _: None) -> Verdict:
         """Recompute the whole log's chain, columns and links; see `crm verify`."""
+        arguments.function("progress", progress)
         return verify(self._store.database, progress)
 
     # -- following ------------------------------------------------------------------------------
@@ -276,7 +299,8 @@ class CRM:
             SettleTimeout: not done in time.
             FollowerHalted: a follower met what it must not pass.
         """
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + arguments.seconds("timeout", timeout)
+        arguments.flag("policies", policies)
         upto = self._head() if position is None else _position("position", position)
         if policies:
             upto = self._settle_policies(upto, deadline)
@@ -293,14 +317,14 @@ class CRM:
             if head == upto and not fired:
                 return upto
             if time.monotonic() > deadline:
-                raise SettleTimeout(f"policies have not come to rest at position {head} in time")
+                raise SettleTimeout(f"policies have not come to rest at position {head} in time", position=head)
             upto = head
 
     def _fold(self, followers: Sequence[Follower], upto: int, deadline: float) -> None:
         while not self._loader.arrived(followers, upto):
             moved = self._loader.advance(followers, upto)
             if time.monotonic() > deadline and not self._loader.arrived(followers, upto):
-                raise SettleTimeout(f"not folded up to position {upto} in time")
+                raise SettleTimeout(f"not folded up to position {upto} in time", position=upto)
             if not moved:
                 threading.Event().wait(_POLL_S)
 
@@ -314,7 +338,7 @@ class CRM:
         Raises:
             FollowerHalted: when nothing can go on any more; others are moved on as far as they can first.
         """
-        stop = stop or threading.Event()
+        stop = threading.Event() if stop is None else arguments.thing("stop", stop, ["is_set"], "a threading.Event")
         next_tick = 0.0
         while not stop.is_set():
             moved = self._round()
@@ -365,7 +389,13 @@ class CRM:
             raise failure[0]
 
     def rebuild(self, projection: Any, progress: Callable[[int, int], None] = _unwatched) -> int:
-        """Fold a view anew from the first event, beside the live one; returns the position it reached."""
+        """Fold a view anew from the first event, beside the live one; returns the position it reached.
+
+        Raises:
+            Invalid: it is no view that can be rebuilt.
+        """
+        arguments.thing("projection", projection, [*_VIEWABLE, "rebuild"], _A_VIEW)
+        arguments.function("progress", progress)
         return int(projection.rebuild(self._loader, progress))
 
     def status(self) -> Status:
@@ -403,6 +433,19 @@ def installed_followers() -> list[Follower]:
     """The views and policies of every distribution that offers the entry-point group `crm_core.followers`."""
     points = sorted(importlib.metadata.entry_points(group="crm_core.followers"), key=lambda one: one.name, reverse=True)
     return [follower for point in points for follower in point.load()()]
+
+
+def _clock(clock: Clock) -> Clock:
+    what = "a clock, such as ManualClock(datetime), which has now()"
+    if isinstance(clock, datetime):  # it has a now() too
+        arguments.wrong("clock", f"must be {what}")
+    return arguments.thing("clock", clock, ["now"], what)
+
+
+def _followers(follow: Iterable[Follower]) -> Iterator[Follower]:
+    what = "views and policies, such as [projections.pipeline], not their names"
+    for one in arguments.many("follow", follow, what):
+        yield arguments.thing("follow", one, _FOLLOWER, what)
 
 
 def _position(field: str, asked: Receipt | int) -> int:

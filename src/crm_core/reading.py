@@ -1,14 +1,17 @@
 """Reading: histories, the log, and views, now or as of a moment."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Generic, Literal, Protocol, TypeVar, overload
+from typing import Any, Generic, Literal, NoReturn, Protocol, TypeVar, overload
 from uuid import UUID
 
+from crm_core.kernel import arguments
 from crm_core.kernel.catalogue import catalogue
 from crm_core.kernel.errors import Invalid, NotFound, UnknownEventType
 from crm_core.kernel.money import Money, MoneyError, total
+from crm_core.kernel.plain import plain
 from crm_core.kernel.recorded import Recorded
 from crm_core.kernel.time import Clock, stamp, to_utc
 from crm_core.store.opening import Store
@@ -22,6 +25,8 @@ _FAR = 2**62
 _NAMES_LEADS = ("contact.added", "contact.matched_to_lead")
 """The facts that say which leads a contact came from."""
 _DIGITS = 32
+_TYPE_NAMES = "a list of type names, such as deal.won, or None for all"
+_TYPE_NAME = re.compile(r"[a-z0-9_:/-]{1,100}(\.[a-z0-9_:/-]{1,100})+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +35,20 @@ class AsOf:
 
     `position` is the last position that counts; on the occurred axis facts up to it count if they
     happened by `instant`. `instant` is None where a position was asked for in an empty log.
+
+    Raises:
+        Invalid: no position, no aware datetime, or an unknown axis.
     """
 
     position: int
     instant: datetime | None
     axis: Axis
+
+    def __post_init__(self) -> None:
+        position_of("position", self.position)
+        axis_of(self.axis)
+        if self.instant is not None:
+            arguments.instant("instant", self.instant)
 
     def __str__(self) -> str:
         when = stamp(self.instant) if self.instant else "the beginning"
@@ -61,6 +75,10 @@ class History(Sequence[Recorded]):
 
     def __len__(self) -> int:
         return len(self._facts)
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-able: the moment, and the facts in order."""
+        return {"as_of": self.as_of.as_dict(), "facts": [fact.as_dict() for fact in self._facts]}
 
 
 class Viewable(Protocol[Row]):
@@ -141,14 +159,19 @@ class View(Generic[Row]):
         return rows[0]
 
     def totals(self, field: str) -> dict[str, Money]:
-        """The sums of a money field, one for each currency."""
-        return total(getattr(row, field) for row in self._load()[1])
+        """The sums of a money field, one for each currency; rows without an amount do not count.
+
+        Raises:
+            Invalid: the rows have no such field, or it holds no money.
+        """
+        return total(_amounts(self._projection.name, self._load()[1], field))
 
     def total(self, field: str) -> Money:
         """The sum of a money field.
 
         Raises:
             MoneyError: several currencies, which no sum can mix, or no row at all to take one from.
+            Invalid: the rows have no such field, or it holds no money.
         """
         sums = self.totals(field)
         if len(sums) != 1:
@@ -157,8 +180,18 @@ class View(Generic[Row]):
             )
         return next(iter(sums.values()))
 
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-able: the view's name, the position it speaks of, the moment asked for (None: now), and the rows."""
+        return {
+            "view": self._projection.name,
+            "position": self.position,
+            "as_of": None if self._asked is None else self._asked.as_dict(),
+            "rows": [plain(row) for row in self],
+        }
+
     def ask(self, question: Callable[[Transaction], Found]) -> Found:
         """What a question of your own finds in the rows as they are now, in one snapshot."""
+        arguments.function("question", question)
         return self._reader.ask(self._projection, question)
 
     def __iter__(self) -> Iterator[Row]:
@@ -189,17 +222,16 @@ class Reader:
         Raises:
             Invalid: a naive or future time, a position beyond the log, an unknown axis.
         """
-        if isinstance(moment, AsOf):
-            return moment
-        if axis not in ("recorded", "occurred"):
-            raise Invalid("axis", [("axis", "must be recorded or occurred")])
+        axis_of(axis)
         with self._store.database.looking() as transaction:
             head = self._store.log.head(transaction).position
+            if isinstance(moment, AsOf):
+                return moment if moment.position <= head else _beyond(head)
             if moment is None:
                 return AsOf(head, self._clock.now(), axis)
             if isinstance(moment, int) and not isinstance(moment, bool):
                 if not 0 <= moment <= head:
-                    raise Invalid("as_of", [("as_of", f"the log ends at position {head}")])
+                    _beyond(head)
                 return AsOf(moment, self._recorded_at(transaction, moment), axis)
             if not isinstance(moment, datetime):
                 raise Invalid("as_of", [("as_of", "must be an aware datetime or a position")])
@@ -262,7 +294,8 @@ class Reader:
         Raises:
             Invalid: no hex digits, or more than an id has.
         """
-        digits = prefix.replace("-", "").lower()
+        arguments.whole("limit", limit, 0)
+        digits = arguments.text("prefix", prefix).replace("-", "").lower()
         if set(digits) - set("0123456789abcdef") or not 1 <= len(digits) <= _DIGITS:
             raise Invalid("prefix", [("prefix", "must be the first hex digits of an id")])
         with self._store.database.looking() as transaction:
@@ -274,13 +307,24 @@ class Reader:
         """The log in order, read page by page; no snapshot is held between pages.
 
         Raises:
-            Invalid: no position, or no list of type names.
+            Invalid: no position, no list of type names, or a type that is neither known nor in the log.
             UnknownEventType: after every fact before it, where one is of a type this code does not know.
         """
         end = position_of("upto", _FAR if upto is None else upto)
-        if isinstance(types, str):
-            raise Invalid("types", [("types", "must be a list of type names, or None for all")])
-        return self._pages(position_of("after", after), types, end, durable=durable)
+        wanted = None if types is None else self._types(types)
+        return self._pages(position_of("after", after), wanted, end, durable=durable)
+
+    def _types(self, types: Iterable[str]) -> list[str]:
+        """Names of types, each known to this code or found in the log."""
+        names = list(arguments.many("types", types, _TYPE_NAMES))
+        if not all(_is_type_name(name) for name in names):
+            arguments.wrong("types", f"must be {_TYPE_NAMES}")
+        strange = [name for name in names if name not in catalogue]
+        with self._store.database.looking() as transaction:
+            for name in strange:
+                if not self._store.log.page(transaction, 0, _FAR, [name], 1):
+                    arguments.wrong("types", f"{name} is no type of event that is known, or in the log")
+        return names
 
     def _pages(self, after: int, types: Sequence[str] | None, end: int, *, durable: bool) -> Iterator[Recorded]:
         while True:
@@ -333,11 +377,34 @@ class Reader:
             after = rows[-1][0]
 
 
+def _amounts(view: str, rows: Iterable[Any], field: Any) -> Iterator[Money]:
+    for row in rows:
+        amount = getattr(row, field, "") if isinstance(field, str) else ""
+        if isinstance(amount, Money):
+            yield amount
+        elif amount is not None:
+            arguments.wrong("field", f"must be a field of {view} that holds money")
+
+
+def _beyond(head: int) -> NoReturn:
+    arguments.wrong("as_of", f"the log ends at position {head}")
+
+
+def axis_of(value: object) -> None:
+    """Refuse what is no axis."""
+    if value not in ("recorded", "occurred"):
+        arguments.wrong("axis", "must be recorded or occurred")
+
+
 def position_of(field: str, value: object) -> int:
     """A position, checked."""
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
         return value
     raise Invalid(field, [(field, "must be a position: a whole number from 0")])
+
+
+def _is_type_name(value: Any) -> bool:
+    return isinstance(value, str) and _TYPE_NAME.fullmatch(value) is not None
 
 
 def _known(rows: list[Any]) -> list[Any]:

@@ -1,6 +1,9 @@
 """Where everything stands, for probes and for people."""
 
 from dataclasses import dataclass
+from typing import Any
+
+from crm_core.kernel.plain import as_dict
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +16,10 @@ class FollowerStatus:
     position: int | None
     lag: int
 
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-able."""
+        return as_dict(self)
+
 
 @dataclass(frozen=True, slots=True)
 class Status:
@@ -23,3 +30,7 @@ class Status:
     schema: int
     position: int
     followers: tuple[FollowerStatus, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-able."""
+        return as_dict(self)

@@ -146,10 +146,12 @@ class Writer:
 
         Raises:
             UnknownCommand: nothing decides it.
-            Invalid: no actor, a naive time, text that cannot be stored.
+            Invalid: no command, no actor, a naive time, text that cannot be stored.
             Denied: the authorisation hook said no.
         """
         command = request.command
+        if not isinstance(command, Command):
+            raise Invalid("command", [("command", f"must be a command such as OpenDeal(…), not {_kind(command)}")])
         decision = decision_for(command)
         if request.by is None:
             raise Invalid("by", [("by", "every command names its actor")])
@@ -164,7 +166,8 @@ class Writer:
         if self.authorize is not allow_all:
             verdict = self.authorize(by, type(command).__name__, command, tuple(command.model_fields_set))
             if isinstance(verdict, Deny):
-                raise Denied(f"{by} may not {type(command).__name__}: {verdict.reason}")
+                action = type(command).__name__
+                raise Denied(f"{by} may not {action}: {verdict.reason}", by=str(by), action=action)
         fingerprint = self.store.keys.fingerprint(said + _said_around(by, behalf, at))
         context = Context(by, at, command_id, correlation, causation, behalf)
         fresh = command.left_out()
@@ -309,6 +312,10 @@ def _aware(at: datetime) -> datetime:
         return to_utc(at)
     except (ValueError, AttributeError) as error:
         raise Invalid("at", [("at", str(error) if isinstance(error, ValueError) else "must be a datetime")]) from None
+
+
+def _kind(value: object) -> str:
+    return f"the class {value.__name__}" if isinstance(value, type) else f"a value of type {type(value).__name__}"
 
 
 def _uuid(field: str, value: object) -> UUID:

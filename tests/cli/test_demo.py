@@ -2,6 +2,7 @@
 
 import csv
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -104,15 +105,17 @@ def test_it_keeps_to_its_own_file_whatever_crm_url_says(tmp_path: Path, monkeypa
     assert max(map(len, said.out.splitlines())) <= 100
 
 
-def test_a_history_of_ones_own_is_left_alone(tmp_path: Path) -> None:
-    file = tmp_path / "acme.db"
-    with CRM.open(f"sqlite:///{file}") as crm:
+@pytest.mark.parametrize("name", ["acme.db", "whose? 100% #1.db"])
+def test_a_history_of_ones_own_is_left_alone(name: str, tmp_path: Path) -> None:
+    file = tmp_path / name
+    with CRM.open(f"sqlite:///{quote(str(file))}") as crm:
         crm.execute(AddAccount(name="Acme"), by="ann")
     said = run_crm("demo", "--db", str(file), "--json")
     assert said.code == 3
     assert said.error["error"] == "NotADemo"
-    with CRM.open(f"sqlite:///{file}") as crm:
+    with CRM.open(f"sqlite:///{quote(str(file))}") as crm:
         assert crm.as_of(None).position == 1
+    assert [one.name for one in tmp_path.iterdir() if not one.name.endswith(".keys.db")] == [name]
 
 
 def test_the_verbs_that_the_demo_suggests_all_work(crm: Run, demo: Demo) -> None:

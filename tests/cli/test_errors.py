@@ -93,12 +93,13 @@ def test_every_error_has_a_code_that_is_not_a_defect(error: type[CRMError]) -> N
 def test_an_error_brings_what_it_knows() -> None:
     deal = UUID(int=7)
     assert failures.document_of(DealNotOpen(deal, "won")) == {
-        "error": "DealNotOpen", "message": str(DealNotOpen(deal, "won")), "deal_id": str(deal), "status": "won",
+        "error": "DealNotOpen", "code": "deal_not_open", "message": str(DealNotOpen(deal, "won")),
+        "attributes": {"deal_id": str(deal), "status": "won"}, "doc": "docs/reference/errors.md#deal_not_open",
     }  # fmt: skip
-    assert failures.document_of(Invalid("AddTask", [("title", "too long")]))["problems"] == [
+    assert failures.document_of(Invalid("AddTask", [("title", "too long")]))["attributes"]["problems"] == [
         {"field": "title", "rule": "too long"}
     ]
-    assert failures.document_of(UnknownEventType("deal.sung", 3, 17))["position"] == 17
+    assert failures.document_of(UnknownEventType("deal.sung", 3, 17))["attributes"]["position"] == 17
     assert failures.code_of(PayloadTampered("x")) == failures.CHECK_FAILED
 
 

@@ -98,4 +98,4 @@ def test_an_answer_says_which_moment_it_speaks_of(crm: Run, demo: Demo) -> None:
 def test_nothing_is_known_of_the_future(moment: str, crm: Run) -> None:
     said = crm("pipeline", "--as-of", moment, "--json")
     assert said.code == 4
-    assert said.error["problems"][0]["field"] == "as_of"
+    assert said.error["attributes"]["problems"][0]["field"] == "as_of"

@@ -5,6 +5,7 @@ import shutil
 import sys
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import unquote
 
 import typer
 from rich.console import RenderableType
@@ -13,7 +14,6 @@ from rich.text import Text
 from crm_core.app import CRM
 from crm_core.cli.cdnow import Imported, import_cdnow, sample
 from crm_core.cli.desk import Answer, Desk
-from crm_core.cli.failures import BadUsage
 from crm_core.cli.look import Sparing, heading, stack, words
 from crm_core.cli.story import BEGINS, ENDS, FIRST, Cast, tell
 from crm_core.cli.told import automation, outcome
@@ -25,6 +25,7 @@ Db = Annotated[
     typer.Option("--db", metavar="FILE", help="The file to keep it in; crm-demo.db if left out.", show_default=False),
 ]
 _FILE = "crm-demo.db"
+_ENCODED = str.maketrans({one: f"%{ord(one):02X}" for one in "%?#"})
 _COMMANDS = 6919 + 2357
 _TRY = (
     ("history {deal}", "every fact about the deal that was won"),
@@ -39,7 +40,14 @@ _TRY = (
 
 
 class NotADemo(Refused):
-    """The database holds a history that no demo wrote."""
+    """The database holds a history that no demo wrote; nothing was added to it.
+
+    When: `crm demo` is given a database that something else wrote to.
+    Do: name another file with `--db`.
+
+    Attributes:
+        database: which one it is.
+    """
 
     def __init__(self, database: str) -> None:
         self.database = database
@@ -56,7 +64,7 @@ def demo(desk: Desk, db: Db = None) -> Answer:
     retention = desk.ask("retention", since="1997-01", until="1997-03", months=18)
     done, status = automation(desk.crm, cast), desk.crm.status()
     document = {
-        "database": status.database.removeprefix("sqlite:///"),
+        "database": unquote(status.database.removeprefix("sqlite:///")),
         "events": status.position,
         "changed": changed,
         "story": outcome(desk.crm, cast),
@@ -70,9 +78,8 @@ def demo(desk: Desk, db: Db = None) -> Answer:
 
 
 def _url(file: str) -> str:
-    if set(file) & set("?#"):
-        raise BadUsage("--db takes the name of a file without ? and #")
-    return f"sqlite:///{file}"
+    """A file's name as a URL; what would mean something else there is percent-encoded."""
+    return f"sqlite:///{file.translate(_ENCODED)}"
 
 
 def _write(desk: Desk, url: str) -> tuple[Cast, Imported, int]:
@@ -115,7 +122,7 @@ def _farewell(url: str, events: int, changed: int, cast: Cast) -> RenderableType
 
 def _where(url: str) -> str:
     file = url.removeprefix("sqlite:///")
-    return str(Path(file)) if file != url else "the database"
+    return str(Path(unquote(file))) if file != url else "the database"
 
 
 def _program() -> str:

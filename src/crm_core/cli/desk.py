@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 from uuid import UUID
 
 from rich.console import Console, RenderableType
@@ -214,8 +214,9 @@ def _axis(text: str) -> Axis:
 
 def _must_exist(url: str) -> None:
     parts = urlsplit(url)
-    if parts.scheme == "sqlite" and len(parts.path) > 1 and not Path(parts.path[1:]).is_file():
-        raise DatabaseUnavailable(f"there is no file {parts.path[1:]}; crm demo makes one to try")
+    file = unquote(parts.path[1:])
+    if parts.scheme == "sqlite" and file and "\0" not in file and not Path(file).is_file():
+        raise DatabaseUnavailable(f"there is no file {file}; crm demo makes one to try")
 
 
 def _no_verb(name: str) -> Ask:

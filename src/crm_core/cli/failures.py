@@ -3,7 +3,6 @@
 import json
 from typing import Any
 
-from crm_core.cli.plain import plain
 from crm_core.kernel.errors import (
     CatalogueError,
     CommandIdReused,
@@ -64,7 +63,11 @@ _CODES: tuple[tuple[type[CRMError], int], ...] = (
 
 
 class BadUsage(CRMError):
-    """The program was called with words it does not understand."""
+    """The program was called with words it does not understand.
+
+    When: a verb, option or argument of `crm` is missing or unknown, or no database is named.
+    Do: see `crm --help`, or `crm VERB --help`.
+    """
 
 
 def code_of(error: BaseException) -> int:
@@ -75,19 +78,13 @@ def code_of(error: BaseException) -> int:
 
 
 def document_of(error: BaseException) -> dict[str, Any]:
-    """The error as one JSON object: its class, its message and what else it knows.
+    """The error as one JSON object: the name of its class, and what `as_dict` says.
 
     An error that is none of ours keeps its message to itself: it might quote a customer.
     """
     if not isinstance(error, CRMError):
         return {"error": type(error).__name__, "message": "a defect of the program; without --json it shows where"}
-    known: dict[str, Any] = {"error": type(error).__name__, "message": str(error)}
-    for name, value in vars(error).items():
-        if name == "problems":
-            known[name] = [{"field": field, "rule": rule} for field, rule in value]
-        elif not name.startswith("_"):
-            known.setdefault(name, plain(value))
-    return known
+    return {"error": type(error).__name__, **error.as_dict()}
 
 
 def line_of(error: BaseException) -> str:

@@ -20,7 +20,7 @@ def history(desk: Desk, thing: Thing, as_of: Moment = None, tz: Zone = "UTC", ax
     facts = desk.crm.history(desk.thing(thing), as_of=desk.moment(as_of, tz, axis))
     rows = [_row(fact, zone) for fact in facts]
     return Answer(
-        {"thing": desk.thing(thing), "as_of": facts.as_of.as_dict(), "facts": [fact.as_dict() for fact in facts]},
+        {"thing": desk.thing(thing), **facts.as_dict()},
         stack(
             heading(f"{len(facts)} facts", str(desk.thing(thing))),
             table(["#", "when", "what", "in words", "by"], rows, zone, wraps=["in words"], short="by"),

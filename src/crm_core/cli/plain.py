@@ -2,46 +2,16 @@
 
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel
-
-from crm_core.kernel.money import Money
-from crm_core.kernel.time import stamp
+from crm_core.kernel.plain import plain
 
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _TIME = re.compile(r"\b(\d{4}-\d\d-\d\d \d\d:\d\d):\d\d(?:\.\d+)?\+00:00")
 _UUID = re.compile(r"\b([0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b")
-
-
-def plain(value: Any) -> Any:
-    """The value as JSON can hold it: money as amount and currency, instants in UTC, ids as text."""
-    match value:
-        case None | bool() | int() | float():
-            return value
-        case datetime():
-            return stamp(value)
-        case date():
-            return value.isoformat()
-        case timedelta():
-            return value.total_seconds()
-        case Money():
-            return {"amount": str(value.amount), "currency": value.currency}
-        case BaseModel():
-            return value.model_dump(mode="json")
-        case Mapping():
-            return {str(key): plain(one) for key, one in value.items()}
-        case list() | tuple() | set() | frozenset():
-            return [plain(one) for one in value]
-        case _ if is_dataclass(value) and not isinstance(value, type):
-            return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
-        case _:
-            return str(value)
 
 
 def as_json(document: Any) -> str:

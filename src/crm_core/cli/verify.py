@@ -12,10 +12,7 @@ def verify(desk: Desk) -> Answer:
     head = desk.crm.as_of(None).position
     with desk.progress("verifying") as bar:
         verdict = desk.crm.verify(lambda done: bar(done, head))
-    document = {
-        "intact": verdict.intact, "events": verdict.events, "chain": verdict.chain,
-        "position": verdict.position, "what": verdict.what,
-    }  # fmt: skip
+    document = verdict.as_dict()
     if verdict.intact:
         shown = stack(
             Text(f"intact: {verdict.events:,} events", style="green"), Text(f"chain {verdict.chain}", style="dim")

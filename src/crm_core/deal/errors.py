@@ -6,7 +6,15 @@ from crm_core.kernel.errors import Refused
 
 
 class DealNotOpen(Refused):
-    """The deal is won or lost already."""
+    """The deal is won or lost already.
+
+    When: an open deal's business is to be done with a closed one: moving, revaluing, winning, losing it.
+    Do: reopen it first (`ReopenDeal`), or leave it.
+
+    Attributes:
+        deal_id: the deal.
+        status: `won` or `lost`.
+    """
 
     def __init__(self, deal_id: UUID, status: str) -> None:
         self.deal_id = deal_id
@@ -15,7 +23,14 @@ class DealNotOpen(Refused):
 
 
 class DealNotClosed(Refused):
-    """The deal is still open: there is nothing to reopen."""
+    """The deal is still open: there is nothing to reopen.
+
+    When: a deal is to be reopened that was never closed, or was reopened before.
+    Do: nothing; work on it goes on.
+
+    Attributes:
+        deal_id: the deal.
+    """
 
     def __init__(self, deal_id: UUID) -> None:
         self.deal_id = deal_id
@@ -23,7 +38,15 @@ class DealNotClosed(Refused):
 
 
 class DealNotWon(Refused):
-    """Only a won deal is handed off."""
+    """Only a won deal is handed off.
+
+    When: a deal is to be handed off that is open or lost.
+    Do: win it first (`WinDeal`).
+
+    Attributes:
+        deal_id: the deal.
+        status: `open` or `lost`.
+    """
 
     def __init__(self, deal_id: UUID, status: str) -> None:
         self.deal_id = deal_id
@@ -32,7 +55,15 @@ class DealNotWon(Refused):
 
 
 class AlreadyHandedOff(Refused):
-    """This team has the deal already."""
+    """This team has the deal already.
+
+    When: a won deal is handed off to the same team twice.
+    Do: nothing; add a task if there is more to be done.
+
+    Attributes:
+        deal_id: the deal.
+        team: the team.
+    """
 
     def __init__(self, deal_id: UUID, team: str) -> None:
         self.deal_id = deal_id

@@ -168,7 +168,7 @@ def decision_for(command: Command | type[Command]) -> Decision:
     try:
         return _decisions[cls]
     except KeyError:
-        raise UnknownCommand(f"{cls.__name__} is no command that anything decides") from None
+        raise UnknownCommand(f"{cls.__name__} is no command that anything decides", command=cls.__name__) from None
 
 
 def decisions() -> list[Decision]:

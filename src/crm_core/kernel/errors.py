@@ -28,30 +28,100 @@ CRMError
 └── TamperingFound           verification found the log altered
 ```
 
-Messages carry ids, types and positions, never the value of a personal field.
+Messages and attributes carry ids, types and positions, never the value of a personal field. Each
+docstring says what the error means, `When:` it is raised and what to `Do:`; docs/reference/errors.md is
+made from them.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from crm_core.kernel.plain import plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from uuid import UUID
 
+PAGE = "docs/reference/errors.md"
+"""Where every error is explained, under its code."""
+OURS = ("crm_core", "projections", "policies")
+"""The packages whose errors the page explains."""
+_NEXT_WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+
 
 class CRMError(Exception):
-    """Anything this library refuses or cannot do."""
+    """Anything this library refuses or cannot do.
+
+    `code` is for programs and never changes: the class's name in lower case with underscores, unless
+    the class states another (`class Odd(Refused, code="even")`). Two errors of one class that say the
+    same are equal; an error can be pickled, which leaves its traceback and its cause behind.
+
+    When: never itself; catch it to catch everything that this library raises.
+    Do: look at the class, or at `code`.
+    """
+
+    code: ClassVar[str] = "crm_error"
+
+    def __init_subclass__(cls, *, code: str = "", **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        cls.code = code or _NEXT_WORD.sub("_", cls.__name__).lower()
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """What the error knows besides its message, by name."""
+        return {name: value for name, value in vars(self).items() if not name.startswith("_")}
+
+    @property
+    def doc(self) -> str:
+        """Where it is explained; for an error of your own, the nearest of ours that it is one of."""
+        ours = next(one for one in type(self).__mro__ if one.__module__.partition(".")[0] in OURS)
+        return f"{PAGE}#{ours.code}"  # type: ignore[attr-defined]
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-able: `code`, `message`, `attributes` and `doc`."""
+        return {"code": self.code, "message": str(self), "attributes": plain(self.attributes), "doc": self.doc}
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, CRMError) or type(self) is not type(other):
+            return NotImplemented
+        return (self.args, self.attributes) == (other.args, other.attributes)
+
+    def __hash__(self) -> int:
+        return hash((type(self), str(self)))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _again, (type(self), self.args, self.attributes)
+
+
+def _again(kind: type[CRMError], arguments: tuple[Any, ...], attributes: dict[str, Any]) -> CRMError:
+    """The error that was pickled, whatever its class takes to be made."""
+    error = kind.__new__(kind, *arguments)
+    error.args = arguments
+    vars(error).update(attributes)
+    return error
 
 
 class Refused(CRMError):
-    """A rule said no; nothing was recorded. Subclass it for each rule, with the ids as attributes."""
+    """A rule said no; nothing was recorded.
+
+    Subclass it for each rule of your own, with the ids as attributes.
+
+    When: the command is well formed, but does not fit what is on record.
+    Do: tell whoever asked; the same command is refused again until the record changes.
+    """
 
 
 class Invalid(CRMError, ValueError):
-    """The input is wrong in itself.
+    """The input is wrong in itself; nothing was recorded.
 
-    `problems` lists (field, rule) pairs, all of them, not the first.
+    When: a field, an argument or an option is missing, of the wrong type, or breaks a rule.
+    Do: correct every field that `problems` names, then ask again.
+
+    Attributes:
+        what: what was to be made or called.
+        problems: (field, rule) pairs, all of them, not the first; in JSON objects with `field` and `rule`.
     """
 
     def __init__(self, what: str, problems: list[tuple[str, str]]) -> None:
@@ -64,21 +134,55 @@ class Invalid(CRMError, ValueError):
         """The first field that is wrong."""
         return self.problems[0][0]
 
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-able: as every error; each problem is an object with `field` and `rule`."""
+        told = super().as_dict()
+        told["attributes"]["problems"] = [{"field": field, "rule": rule} for field, rule in self.problems]
+        return told
+
 
 class PayloadTooLarge(Invalid):
-    """One event would take more than 256 KiB as stored."""
+    """One event would take more than 256 KiB as stored.
+
+    When: a command's texts are that long together.
+    Do: keep the long text elsewhere and record where it is.
+    """
 
 
 class Denied(CRMError):
-    """The authorisation hook said no; nothing was recorded."""
+    """The authorisation hook said no; nothing was recorded.
+
+    When: the host's `authorize` answers `Deny` for this actor.
+    Do: let somebody do it who may, or change what the host allows.
+
+    Attributes:
+        by: who asked, as `kind:id`; None where nobody said.
+        action: what was asked for, such as the command's name.
+    """
+
+    def __init__(self, message: str, *, by: str | None = None, action: str | None = None) -> None:
+        self.by = by
+        self.action = action
+        super().__init__(message)
 
 
 class NotFound(CRMError):
-    """Nothing is recorded under this id or name."""
+    """Nothing is recorded, or installed, under this id or name.
+
+    When: a history, a row, a view or a policy is asked for that is not there, or was not yet at that moment.
+    Do: check the id or name; `crm find` searches by what people know.
+    """
 
 
 class Conflict(CRMError):
-    """The history moved on since it was looked at. `versions`: stream id → version as it is now."""
+    """The history moved on since it was looked at; nothing was recorded.
+
+    When: a stream is not at the version that `expect` names.
+    Do: look again, decide again, and give the versions that the error carries.
+
+    Attributes:
+        versions: stream id → version as it is now.
+    """
 
     def __init__(self, message: str, versions: Mapping[UUID, int]) -> None:
         self.versions = dict(versions)
@@ -86,11 +190,22 @@ class Conflict(CRMError):
 
 
 class TooManyConflicts(Conflict):
-    """Others kept winning the same streams through every retry."""
+    """Others kept winning the same streams through every retry; nothing was recorded.
+
+    When: very many writers change one thing at the same time.
+    Do: try again later with the same command id; give a stream that everybody changes fewer writers.
+    """
 
 
 class CommandIdReused(CRMError):
-    """This command id already stands for a command with other content or another actor."""
+    """This command id already stands for a command with other content or another actor; nothing was recorded.
+
+    When: a command id is given twice, and not for the same command by the same actor at the same time.
+    Do: make a fresh id for each new intent, and keep it for retries of that intent only.
+
+    Attributes:
+        command_id: the id.
+    """
 
     def __init__(self, command_id: UUID) -> None:
         self.command_id = command_id
@@ -98,21 +213,46 @@ class CommandIdReused(CRMError):
 
 
 class CatalogueError(CRMError):
-    """The code and its annotations do not fit together."""
+    """The code and its annotations do not fit together, or not with what is stored.
+
+    When: an event, command, view or policy is declared wrongly, or an event as stored does not fit its class.
+    Do: correct the declaration that the message names by file and line.
+    """
 
 
 class WiringError(CatalogueError):
-    """An annotation that should be the wiring names nothing that can be wired."""
+    """An annotation that should be the wiring names nothing that can be wired.
+
+    When: a decision, fold, view or policy is declared; or it gives something that its annotation does not name.
+    Do: correct the annotation, name or row class that the message names by file and line.
+    """
 
 
 class UnknownCommand(CatalogueError):
-    """No decision handles this command."""
+    """No decision handles this command; nothing was recorded.
+
+    When: a command of your own is executed whose decision was never imported.
+    Do: import the module that declares the decision, or write one.
+
+    Attributes:
+        command: the class's name.
+    """
+
+    def __init__(self, message: str, *, command: str | None = None) -> None:
+        self.command = command
+        super().__init__(message)
 
 
 class UnknownEventType(CatalogueError):
     """The log holds an event type or version that this code does not know.
 
-    `position` is None where the type was looked up by name only.
+    When: a newer library, or one with an extension that is not installed here, wrote to the same log.
+    Do: install that version or extension; nothing is lost, and whatever follows the log waits before it.
+
+    Attributes:
+        type_name: the stored name, such as `deal.won`.
+        version: its schema version.
+        position: where it lies in the log; None where the type was looked up by name only.
     """
 
     def __init__(self, type_name: str, version: int, position: int | None = None) -> None:
@@ -126,15 +266,39 @@ class UnknownEventType(CatalogueError):
 
 
 class FollowError(CRMError):
-    """A follower cannot go on, or has not gone far enough."""
+    """A follower cannot go on, or has not gone far enough.
+
+    When: two rebuilds of one view met; otherwise one of the kinds below.
+    Do: ask again; the message says what came between.
+    """
 
 
 class ViewNotFolded(FollowError):
-    """The view was never folded: it is not empty, it is unknown."""
+    """The view was never folded: it is not empty, it is unknown.
+
+    When: a view is read before any worker has folded it.
+    Do: ask for `view(…, after=receipt)`, call `settle()`, or let a worker `run()`.
+
+    Attributes:
+        view: the view's name.
+    """
+
+    def __init__(self, message: str, *, view: str | None = None) -> None:
+        self.view = view
+        super().__init__(message)
 
 
 class FollowerHalted(FollowError):
-    """A follower stopped before an event it must not pass; its checkpoint stays before it."""
+    """A follower stopped before an event it must not pass; its checkpoint stays before it.
+
+    When: the next event is of a type or version this code does not know, or the follower's own code raised.
+    Do: install what knows the type, or correct the follower; it goes on by itself from where it stopped.
+
+    Attributes:
+        follower: the names of those that stopped.
+        position: the first position that was not taken in.
+        reason: why, in words.
+    """
 
     def __init__(self, follower: str, position: int, reason: str) -> None:
         self.follower = follower
@@ -144,23 +308,54 @@ class FollowerHalted(FollowError):
 
 
 class SettleTimeout(FollowError, TimeoutError):
-    """Not everything was folded up to the position within the time given."""
+    """Not everything was folded up to the position within the time given.
+
+    When: `settle` or `view(…, after=…)` took longer than `timeout`.
+    Do: ask again, since what was folded stays folded; give more time, or keep a worker running.
+
+    Attributes:
+        position: how far it should have come.
+    """
+
+    def __init__(self, message: str, *, position: int | None = None) -> None:
+        self.position = position
+        super().__init__(message)
 
 
 class StoreError(CRMError):
-    """The database cannot do what was asked."""
+    """The database cannot do what was asked.
+
+    When: the database refuses a statement, is locked for too long, or the CRM is closed already.
+    Do: the message has the database's own code; look it up, and the server's log.
+    """
 
 
 class DatabaseUnavailable(StoreError):
-    """No server or file answers."""
+    """No server or file answers.
+
+    When: a database is opened that is not there, or a connection breaks and does not come back in several tries.
+    Do: check that it runs and that the URL is right; then repeat the command with the same command id.
+    """
 
 
-class NotACRMDatabase(StoreError):
-    """The database holds something else; nothing was changed in it."""
+class NotACRMDatabase(StoreError, code="not_a_crm_database"):
+    """The database holds something else; nothing was changed in it.
+
+    When: a file is no database, or a database or schema has other tables in it.
+    Do: name another file, database or `schema=`.
+    """
 
 
 class SchemaMismatch(StoreError):
-    """The database was made by an older or newer schema. `found` and `expected` are schema numbers."""
+    """The database was made by an older or newer schema; nothing was changed in it.
+
+    When: a database is opened whose tables are of another release.
+    Do: use the release that made it, or the one that brings it up to date.
+
+    Attributes:
+        found: the schema number of the database; 0 where it names none.
+        expected: the one this library works with.
+    """
 
     def __init__(self, found: int, expected: int) -> None:
         self.found = found
@@ -169,19 +364,39 @@ class SchemaMismatch(StoreError):
 
 
 class UnsafeSettings(StoreError):
-    """The settings would lose events that were acknowledged, or let readers miss some."""
+    """The settings would lose events that were acknowledged, or let readers miss some.
+
+    When: a database is opened whose server has `fsync` or the like turned off.
+    Do: correct the setting that the message names; for tests, say `?durability=test`.
+    """
 
 
 class KeyMissing(StoreError):
-    """A subject's key is absent without a tombstone: an alarm, never the same as erased."""
+    """A person's key is absent without a tombstone: an alarm, never the same as erased.
+
+    When: a personal value is to be read, and the key store has lost its key or is another one.
+    Do: restore the key store that belongs to this log; until then nothing personal of them can be read.
+    """
 
 
 class PayloadTampered(StoreError):
-    """Sealed bytes do not open with their own key: moved or altered."""
+    """Sealed bytes do not open with their own key: moved or altered.
+
+    When: a personal value is to be read whose stored bytes are not those that were written.
+    Do: run `crm verify`, keep the database as it is, and find out who wrote to it.
+    """
 
 
 class TamperingFound(CRMError):
-    """Verification found the log altered. `position` is the first position that differs."""
+    """Verification found the log altered.
+
+    When: a verdict that is not intact must end whatever you do; `CRM.verify` itself only gives the verdict.
+    Do: keep the database as it is; everything before `position` is as it was written.
+
+    Attributes:
+        position: the first position that differs.
+        what: what differs there.
+    """
 
     def __init__(self, position: int, what: str) -> None:
         self.position = position

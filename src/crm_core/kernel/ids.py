@@ -30,7 +30,12 @@ UNASSIGNED = UUID(int=0)
 
 def new() -> Any:
     """The default of a command field whose id the caller may leave out: the command id decides it."""
-    return Field(default=UNASSIGNED, json_schema_extra={"derived": True})
+    return Field(default=UNASSIGNED, json_schema_extra=_follows_from_the_command_id)
+
+
+def _follows_from_the_command_id(schema: dict[str, Any]) -> None:
+    schema.pop("default", None)
+    schema.update(derived=True, description="Left out, it follows from the command id.")
 
 
 def derived(source: UUID, *parts: object) -> UUID:

@@ -1,5 +1,6 @@
 """Events are facts, commands are intents; both are frozen, typed and shy about personal values."""
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, Self, dataclass_transform
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -10,9 +11,11 @@ from crm_core.kernel.ids import UNASSIGNED, derived
 from crm_core.kernel.personal import PublicMark, mark_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Mapping
     from uuid import UUID
 
+TAG = "command"
+"""Under which key JSON says which command it tells of."""
 _CONFIG = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, allow_inf_nan=False)
 
 
@@ -31,6 +34,36 @@ class Message(BaseModel, metaclass=_Translating):
     """What events and commands share. Only fields marked public show in a repr."""
 
     model_config = _CONFIG
+
+    @classmethod
+    def model_validate(cls, obj: Any, **options: Any) -> Self:
+        """The message that an object tells of.
+
+        Raises:
+            Invalid: names every field that is wrong and the rule, never a value.
+        """
+        with _ours(cls):
+            return super().model_validate(obj, **options)
+
+    @classmethod
+    def model_validate_json(cls, json_data: str | bytes | bytearray, **options: Any) -> Self:
+        """The message that a JSON object tells of.
+
+        Raises:
+            Invalid: no JSON object; or names every field that is wrong and the rule, never a value.
+        """
+        with _ours(cls):
+            return super().model_validate_json(json_data, **options)
+
+    @classmethod
+    def model_validate_strings(cls, obj: Any, **options: Any) -> Self:
+        """The message whose fields are all told as text, as a form or a CSV file has them.
+
+        Raises:
+            Invalid: names every field that is wrong and the rule, never a value.
+        """
+        with _ours(cls):
+            return super().model_validate_strings(obj, **options)
 
     def __repr_args__(self) -> "Iterable[tuple[str | None, Any]]":
         fields = type(self).model_fields
@@ -91,6 +124,8 @@ class Command(Message):
     """An intent, imperative; a decision may refuse it. Fields marked `Private[...]` become personal facts."""
 
     __derived__: ClassVar[tuple[str, ...]] = ()
+    __said_by__: "ClassVar[type[Command] | None]" = None
+    """Of a command on the wire, with its tag among its fields: the command itself."""
 
     @classmethod
     def __pydantic_init_subclass__(cls, **_: Any) -> None:
@@ -114,6 +149,28 @@ class Command(Message):
         for slot in ("__pydantic_fields_set__", "__pydantic_extra__", "__pydantic_private__"):
             object.__setattr__(whole, slot, getattr(self, slot))
         return whole
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-able: the tag `command`, which is its name, and its fields but for the ids that were left out.
+
+        `parse_command` makes the same command of it.
+        """
+        return self.tagged("json")
+
+    def tagged(self, mode: str) -> dict[str, Any]:
+        """As `as_dict`, in pydantic's mode `json` or `python`."""
+        return {TAG: type(self).__name__, **self.model_dump(mode=mode, exclude=set(self.left_out()))}
+
+    def untagged(self) -> "Command":
+        """The command itself, of one that came over the wire with its tag."""
+        if self.__said_by__ is None:
+            return self
+        plain = self.__said_by__.__new__(self.__said_by__)
+        object.__setattr__(plain, "__dict__", {name: value for name, value in self.__dict__.items() if name != TAG})
+        object.__setattr__(plain, "__pydantic_fields_set__", self.model_fields_set - {TAG})
+        for slot in ("__pydantic_extra__", "__pydantic_private__"):
+            object.__setattr__(plain, slot, getattr(self, slot))
+        return plain
 
     def content(self) -> bytes:
         """What the caller said, as bytes: defaults and derived ids are no part of it.
@@ -158,10 +215,35 @@ def _encodes(text: str) -> bool:
     return True
 
 
+@contextmanager
+def _ours(cls: type[Message]) -> "Iterator[None]":
+    try:
+        yield
+    except ValidationError as error:
+        raise invalid(cls.__name__, error) from None
+
+
 def invalid(what: str, error: ValidationError) -> Invalid:
     """Our error for pydantic's: field paths and rules, never an input value."""
-    problems = [
-        (".".join(str(part) for part in problem["loc"]) or what, problem["msg"])
-        for problem in error.errors(include_url=False, include_context=False, include_input=False)
-    ]
-    return Invalid(what, problems)
+    found = problems_of(error.errors(include_url=False, include_context=False, include_input=False))
+    return Invalid(what, [(".".join(map(str, path)) or what, rule) for path, rule in found])
+
+
+def problems_of(
+    errors: "Iterable[Mapping[str, Any]]", *, tagged: bool = False
+) -> list[tuple[tuple[str | int, ...], str]]:
+    """Of errors as pydantic tells them, the path to each field and its rule, never an input value.
+
+    `tagged`: each path begins with the tag that was found, which is left out.
+    """
+    return [_problem(one["type"], tuple(one["loc"]), one["msg"], tagged=tagged) for one in errors]
+
+
+def _problem(kind: str, path: tuple[str | int, ...], rule: str, *, tagged: bool) -> tuple[tuple[str | int, ...], str]:
+    match kind:
+        case "union_tag_invalid":
+            return (*path, TAG), "must be the name of a command, such as OpenDeal"
+        case "union_tag_not_found":
+            return (*path, TAG), "Field required"
+        case _:
+            return path[1:] if tagged else path, rule

@@ -31,7 +31,11 @@ _set = object.__setattr__
 
 
 class MoneyError(CRMError, ValueError):
-    """The amount or the currency is not money; says which rule it breaks."""
+    """The amount or the currency is not money, or several currencies met where no sum can mix them.
+
+    When: money is made of a float, of too many decimals or of an unknown currency; or a sum is asked over several.
+    Do: give the amount as text or Decimal; ask for the sums by currency (`View.totals`).
+    """
 
 
 @dataclass(frozen=True, slots=True, order=False)
@@ -78,6 +82,10 @@ class Money:
     def __str__(self) -> str:
         return f"{self.amount:,} {self.currency}"
 
+    def as_dict(self) -> dict[str, str]:
+        """JSON-able: the exact `amount` as text, and the `currency`."""
+        return {"amount": str(self.amount), "currency": self.currency}
+
     def _same(self, other: Money) -> Decimal:
         if self.currency != other.currency:
             msg = f"{self.currency} and {other.currency} do not mix"
@@ -87,7 +95,7 @@ class Money:
     @classmethod
     def __get_pydantic_core_schema__(cls, source: object, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
         return core_schema.no_info_plain_validator_function(
-            _validate, serialization=core_schema.plain_serializer_function_ser_schema(_as_json, when_used="json")
+            _validate, serialization=core_schema.plain_serializer_function_ser_schema(cls.as_dict, when_used="json")
         )
 
     @classmethod
@@ -175,7 +183,3 @@ def _validate(value: object) -> Money:
 def _told(amount: str, currency: str) -> Money:
     """The money that JSON tells of; the same amounts come again and again."""
     return Money(amount, currency)
-
-
-def _as_json(money: Money) -> dict[str, str]:
-    return {"amount": str(money.amount), "currency": money.currency}

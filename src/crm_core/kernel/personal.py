@@ -28,6 +28,10 @@ class Erased(BaseModel):
     def __repr__(self) -> str:
         return f"Erased({self.why})"
 
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-able: `{"$erased": "erased"}`, or `"withheld"`."""
+        return {"$erased": self.why}
+
 
 ERASED: Final = Erased()
 WITHHELD: Final = Erased.model_validate({"$erased": "withheld"})

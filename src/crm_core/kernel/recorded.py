@@ -12,6 +12,7 @@ from crm_core.kernel.catalogue import catalogue, sentence
 from crm_core.kernel.errors import Invalid
 from crm_core.kernel.ids import NAMESPACE
 from crm_core.kernel.messages import Event
+from crm_core.kernel.plain import as_dict
 from crm_core.kernel.time import stamp, unstamp
 
 _KINDS = ("user", "integration", "policy", "import", "customer", "machine")
@@ -56,12 +57,20 @@ class Actor:
     def __str__(self) -> str:
         return f"{self.kind}:{self.id}"
 
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-able: `kind` and `id`."""
+        return as_dict(self)
+
 
 class Ref(NamedTuple):
     """Something a fact regards: a kind, such as contact, and an id."""
 
     kind: str
     id: UUID
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-able: `kind` and `id`."""
+        return {"kind": self.kind, "id": str(self.id)}
 
 
 class Context(NamedTuple):
@@ -203,7 +212,7 @@ class Recorded:
         return self.header.get("definitions")
 
     def __str__(self) -> str:
-        return sentence(self.event)
+        return " ".join(sentence(self.event).split())
 
     def __repr__(self) -> str:
         return f"<Recorded {self.position} {self.type} of {self.stream} v{self.version}>"
@@ -272,6 +281,10 @@ class RecordedEvent:
     version: int
     position: int
 
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-able."""
+        return as_dict(self)
+
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
@@ -301,14 +314,5 @@ class Receipt:
             "position": self.position,
             "recorded_at": stamp(self.recorded_at),
             "versions": {str(stream): version for stream, version in self.versions.items()},
-            "events": [
-                {
-                    "id": str(one.id),
-                    "type": one.type,
-                    "stream": str(one.stream),
-                    "version": one.version,
-                    "position": one.position,
-                }
-                for one in self.events
-            ],
+            "events": [one.as_dict() for one in self.events],
         }

@@ -6,7 +6,15 @@ from crm_core.kernel.errors import Refused
 
 
 class NotOnRecord(Refused):
-    """Nothing of this kind is on record under this id."""
+    """Nothing of this kind is on record under this id.
+
+    When: a command names a contact, deal or any other thing by an id that was never recorded.
+    Do: check the id, and that it is of this kind; or put the thing on record first.
+
+    Attributes:
+        noun: the kind, such as `deal`.
+        id: the id.
+    """
 
     def __init__(self, noun: str, id: UUID) -> None:
         self.noun = noun
@@ -15,7 +23,15 @@ class NotOnRecord(Refused):
 
 
 class AlreadyOnRecord(Refused):
-    """Something of this kind is already on record under this id; it cannot be added twice."""
+    """Something of this kind is already on record under this id; it cannot be added twice.
+
+    When: a command that adds something names an id that is taken.
+    Do: leave the id out, so that a fresh one is made; to retry safely, give the same command id instead.
+
+    Attributes:
+        noun: the kind, such as `deal`.
+        id: the id.
+    """
 
     def __init__(self, noun: str, id: UUID) -> None:
         self.noun = noun
@@ -24,7 +40,15 @@ class AlreadyOnRecord(Refused):
 
 
 class PersonIsForgotten(Refused):
-    """The person was forgotten: nothing more may be recorded about them."""
+    """The person was forgotten: nothing more may be recorded about them.
+
+    When: a command is about a contact or lead whose personal data was erased.
+    Do: nothing; if the person returns, put them on record anew, under a new id.
+
+    Attributes:
+        noun: `contact` or `lead`.
+        id: the id.
+    """
 
     def __init__(self, noun: str, id: UUID) -> None:
         self.noun = noun

@@ -25,7 +25,14 @@ _MOST_CIPHERS = 200_000
 
 
 class KeyErased(Refused):
-    """This person was forgotten: nothing more can be written about them under this id."""
+    """This person was forgotten: nothing more can be written about them under this id.
+
+    When: something personal is to be sealed for somebody whose key was destroyed a moment ago.
+    Do: nothing; if the person returns, put them on record anew, under a new id.
+
+    Attributes:
+        subject: the person's id.
+    """
 
     def __init__(self, subject: UUID) -> None:
         self.subject = subject

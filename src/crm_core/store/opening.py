@@ -4,9 +4,10 @@ import os
 from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 from uuid import uuid4
 
+from crm_core.kernel import arguments
 from crm_core.kernel.decider import Fold
 from crm_core.kernel.errors import DatabaseUnavailable, Invalid, NotACRMDatabase, SchemaMismatch, UnsafeSettings
 from crm_core.kernel.time import Clock
@@ -99,10 +100,14 @@ def open_store(url: str, clock: Clock) -> Store:
 
 
 def _parse(url: str) -> _Address:
+    arguments.text("url", url)
     try:
         parts = urlsplit(url)
+        file = unquote(parts.path[1:], errors="strict")
     except ValueError:
         raise Invalid("url", [("url", f"must be {_SCHEMES}")]) from None
+    if "\0" in file:
+        raise Invalid("url", [("url", "must not hold NUL")])
     options = dict(parse_qsl(parts.query))
     schema = options.pop("schema", "crm")
     durability = options.pop("durability", "full")
@@ -123,7 +128,7 @@ def _parse(url: str) -> _Address:
     if parts.scheme == "memory" and not parts.netloc and not parts.path and keys is None:
         return _Address("memory", ":memory:", schema, "memory", keys)
     if parts.scheme == "sqlite" and not parts.netloc and len(parts.path) > 1:
-        return _Address("sqlite", parts.path[1:], schema, durability, keys)
+        return _Address("sqlite", file, schema, durability, keys)
     if parts.scheme in ("postgresql", "postgres"):
         return _Address(
             "postgresql",

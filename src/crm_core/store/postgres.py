@@ -366,4 +366,6 @@ def translated(error: psycopg.Error) -> Exception:
 
 
 def _store_error(error: psycopg.Error) -> CRMError:
-    return StoreError(f"PostgreSQL refused: {error.sqlstate} {error.diag.message_primary or type(error).__name__}")
+    about_data = (error.sqlstate or "").startswith("22")  # its message quotes the value
+    told = None if about_data else error.diag.message_primary
+    return StoreError(f"PostgreSQL refused: {error.sqlstate} {told or type(error).__name__}")

@@ -24,7 +24,11 @@ sqlite3.register_adapter(UUID, str)
 
 
 class StillLocked(StoreError):
-    """Another process kept the database locked for longer than we wait."""
+    """Another process kept the database locked for longer than we wait.
+
+    When: somebody else's transaction on the same file takes longer than 30 seconds.
+    Do: find out who holds it; then repeat the command with the same command id.
+    """
 
 
 class SqliteTransaction(Transaction):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from crm_core.kernel.plain import as_dict
 from crm_core.ledger.chain import GENESIS, chained
 from crm_core.store.port import Database, Transaction
 
@@ -29,6 +30,10 @@ class Verdict:
     def intact(self) -> bool:
         """Whether nothing differs."""
         return self.position is None
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-able."""
+        return {"intact": self.intact, **as_dict(self)}
 
 
 def verify(database: Database, progress: Callable[[int], None] = lambda _: None) -> Verdict:

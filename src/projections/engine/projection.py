@@ -10,6 +10,7 @@ from typing import Any, Generic, Literal, TypeVar, cast
 from crm_core.events import Event, PersonForgotten
 from crm_core.following import Loader, Work
 from crm_core.kernel.catalogue import catalogue
+from crm_core.kernel.plain import as_dict
 from crm_core.kernel.recorded import Recorded
 from crm_core.kernel.wiring import Place, classes, hints_of, members, place_of, wiring_error
 from crm_core.store.port import Transaction
@@ -53,6 +54,8 @@ class Projection(Generic[Row]):
         self._key_sees = len(inspect.signature(key).parameters) > 1
         self.types = self._types()
         self._only_scrubs = None if self.follows is None or PersonForgotten in self.follows else PersonForgotten
+        if not hasattr(self.row, "as_dict"):
+            self.row.as_dict = as_dict
         if self.opens:
             self.row.__repr__ = _shy(self.table)  # type: ignore[assignment]
 
@@ -205,8 +208,9 @@ def projection(
     ```
 
     The fold's annotations are the wiring: what it follows, and the row class, a frozen slotted
-    dataclass whose fields become the columns. It is pure: a row and a fact give the next row, or None
-    for no row. A fourth parameter, if there is one, is given the key.
+    dataclass whose fields become the columns, and which is given an `as_dict` for JSON if it has none.
+    It is pure: a row and a fact give the next row, or None for no row. A fourth parameter, if there is
+    one, is given the key.
 
     Args:
         name: the view's name in SQL.
