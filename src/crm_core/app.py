@@ -105,6 +105,7 @@ class CRM:
         on_behalf_of: Actor | str | None = None,
         correlation_id: UUID | None = None,
         causation_id: UUID | None = None,
+        connection: object = None,
     ) -> Receipt:
         """Carry out a command; returns when what it recorded is durable.
 
@@ -117,12 +118,17 @@ class CRM:
             on_behalf_of: for whom, where that is someone else.
             correlation_id: what started it all; None: this command.
             causation_id: the event that this command answers.
+            connection: your own `sqlite3.Connection` or `psycopg.Connection` to the same database. The events
+                become part of its open transaction: they commit, or roll back, with your rows, and are as
+                durable as your commit; until then the log is locked, so call this last. None: a transaction
+                of the command's own.
 
         Raises:
             Refused: a rule said no; nothing was recorded.
             Invalid: the input is wrong; names the field and the rule.
             Denied: the authorisation hook said no.
             Conflict: a stream is not at the version in `expect`, or others kept changing it.
+            TransactionConflict: others are in the way of your transaction; roll it back and run it again.
             CommandIdReused: the id stands for a command with other content.
             UnknownCommand: nothing decides such a command.
         """
@@ -136,7 +142,12 @@ class CRM:
             correlation_id,
             causation_id,
         )
-        return self._writer.execute(request)
+        if connection is None:
+            return self._writer.execute(request)
+        [outcome] = self._writer.joined([request], connection)
+        if isinstance(outcome, CRMError):
+            raise outcome
+        return outcome
 
     def execute_many(
         self,
@@ -145,16 +156,19 @@ class CRM:
         by: Actor | str | None = None,
         batch: int = 2_000,
         stop_on_refusal: bool = False,
+        connection: object = None,
     ) -> Iterator[Receipt | CRMError]:
         """Carry out any number of commands, `batch` of them in a transaction, at flat memory.
 
         Yields one outcome for each command, in order: its receipt, or the error that refused it. A
         refusal does not stop the rest unless asked. Give command ids (`Request(command, command_id=…)`)
         and an interrupted run is simply run again. Nothing happens until the outcomes are read.
+
+        `connection`: as for `execute`; all of them become part of your transaction.
         """
         actor = None if by is None else Actor.parse(by)
         requests = (_request(one, actor) for one in commands)
-        return self._writer.execute_many(requests, batch, stop_on_refusal=stop_on_refusal)
+        return self._writer.execute_many(requests, batch, stop_on_refusal=stop_on_refusal, connection=connection)
 
     def _committed(self, receipts: Sequence[Receipt]) -> None:
         if any(one.type == "person.forgotten" for receipt in receipts for one in receipt.events):

@@ -34,6 +34,14 @@ class InForce:
             self._types = frozenset(name for one in definitions() for name in one.fold.types)
         return self._types
 
+    def apart(self) -> "InForce":
+        """A copy for a transaction that somebody else may roll back: what is read in it stays with the copy."""
+        copied = InForce(self._store)
+        with self._guard:
+            copied._position, copied._breaks = self._position, self._breaks
+            copied._states, copied._switches = dict(self._states), dict(self._switches)
+        return copied
+
     def refresh(self, transaction: Transaction | None = None) -> int:
         """Take in what configuration was recorded since; returns the position of the newest."""
         if transaction is None:

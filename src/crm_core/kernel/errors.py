@@ -8,7 +8,8 @@ CRMError
 ├── Denied                   the authorisation hook said no
 ├── NotFound                 nothing is recorded under this id or name
 ├── Conflict                 the history moved on; carries the versions as they are now
-│   └── TooManyConflicts     still in conflict after every retry
+│   ├── TooManyConflicts     still in conflict after every retry
+│   └── TransactionConflict  the caller's own transaction met others: roll it back and run it again
 ├── CommandIdReused          this command id already stands for another command
 ├── CatalogueError           the code and its annotations do not fit together
 │   ├── WiringError          an annotation names nothing that can be wired
@@ -87,6 +88,18 @@ class Conflict(CRMError):
 
 class TooManyConflicts(Conflict):
     """Others kept winning the same streams through every retry."""
+
+
+class TransactionConflict(Conflict):
+    """A command cannot be recorded inside the caller's own transaction, because others are in the way.
+
+    Roll the transaction back and run it again from its beginning. `reason` is `deadlock`, `serialization`,
+    `stale` (it began to read before others appended), `timeout` or `busy`.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        self.reason = reason
+        super().__init__(f"{message}: roll the transaction back and run it again", {})
 
 
 class CommandIdReused(CRMError):
