@@ -20,6 +20,7 @@ from crm_core.kernel.recorded import Actor, Receipt, Recorded
 from crm_core.kernel.time import Clock, SystemClock
 from crm_core.reading import AsOf, Axis, History, Reader, View, Viewable, position_of
 from crm_core.status import FollowerStatus, Status
+from crm_core.store.forking import renewed
 from crm_core.store.opening import Store, open_store
 from crm_core.store.verify import Verdict, verify
 from crm_core.writing import Request, Writer
@@ -51,7 +52,7 @@ class CRM:
     ) -> None:
         self._store = store
         self._clock = clock
-        self._news = threading.Condition()
+        self._news = renewed(self, "_news", threading.Condition)
         self._writer = Writer(
             store, clock, authorize, f"crm-core/{crm_core.__version__}{' ' + app if app else ''}", self._committed
         )

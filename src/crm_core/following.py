@@ -11,6 +11,7 @@ from typing import Any, Literal, Protocol
 from crm_core.contact.events import PersonForgotten
 from crm_core.kernel.errors import CRMError, FollowerHalted, StoreError
 from crm_core.kernel.recorded import Receipt, Recorded
+from crm_core.store.forking import renewed
 from crm_core.store.opening import Store
 from crm_core.store.port import Database, StreamsMoved, Transaction, UniqueViolation, unswept
 from crm_core.writing import Request
@@ -111,7 +112,7 @@ class Loader:
         self._writer = writer
         self._clock = clock
         self._prepared: set[str] = set()
-        self._guard = threading.Lock()
+        self._guard = renewed(self, "_guard", threading.Lock)
 
     def positions(self) -> dict[str, int]:
         """Checkpoint name → position; a follower that never began is left out."""

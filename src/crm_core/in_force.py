@@ -8,6 +8,7 @@ from crm_core.kernel.catalogue import catalogue
 from crm_core.kernel.decider import Definition, definitions
 from crm_core.kernel.ids import named_stream
 from crm_core.kernel.recorded import Ref
+from crm_core.store.forking import renewed
 from crm_core.store.opening import Store
 from crm_core.store.port import Transaction
 
@@ -20,9 +21,9 @@ class InForce:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._guard = threading.Lock()
+        self._guard = renewed(self, "_guard", threading.Lock)
         self._position = 0
-        self._breaks = 0
+        self._breaks = renewed(self, "_breaks", lambda: -1)  # a fork may come between a definition and its position
         self._states: dict[str, Any] = {}
         self._types: frozenset[str] = frozenset()
         self._switches: dict[str, int] = {}

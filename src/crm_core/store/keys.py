@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from crm_core.kernel.errors import KeyMissing, PayloadTampered, Refused
 from crm_core.kernel.time import stamp
+from crm_core.store.forking import renewed
 from crm_core.store.port import Database
 
 TTL_S = 60.0
@@ -42,7 +43,7 @@ class KeyRing:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._ciphers: dict[UUID, tuple[AESGCM | None, float]] = {}
-        self._guard = threading.Lock()
+        self._guard = renewed(self, "_guard", threading.Lock)
         self._secret: bytes | None = None
 
     def sealer(self) -> "Sealer":

@@ -1,6 +1,5 @@
 """PostgreSQL: many writers, one order. Appends queue on an advisory lock; waiting writers share an fsync."""
 
-import os
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,6 +13,7 @@ from psycopg import errors
 
 from crm_core.kernel.errors import CRMError, DatabaseUnavailable, Invalid, StoreError
 from crm_core.ledger.chain import state_digest
+from crm_core.store.forking import of_this_process, renewed
 from crm_core.store.mapper import Entry
 from crm_core.store.port import Database, Dialect, Rows, StreamsMoved, Transaction, UniqueViolation
 
@@ -177,10 +177,9 @@ class PostgresDatabase(Database):
         self.schema = schema
         self.durability = durability
         self._conninfo = conninfo
-        self._idle: list[psycopg.Connection[Any]] = []
+        self._idle = renewed(self, "_idle", list[psycopg.Connection[Any]])
         self._crowded_until = 0.0
-        self._guard = threading.Lock()
-        self._pid = os.getpid()
+        self._guard = renewed(self, "_guard", threading.Lock)
         self.closed = False
         digest = blake2b(f"crm log/{schema}".encode(), digest_size=8).digest()
         self.lock_key = int.from_bytes(digest, "big", signed=True)
@@ -199,15 +198,13 @@ class PostgresDatabase(Database):
         except psycopg.Error as error:
             raise DatabaseUnavailable(f"no PostgreSQL answers ({type(error).__name__})") from None
         connection.prepare_threshold = 2
-        return connection
+        return of_this_process(connection)
 
     def _take(self) -> psycopg.Connection[Any]:
         if self.closed:
             msg = "this CRM is closed"
             raise StoreError(msg)
         with self._guard:
-            if self._pid != os.getpid():
-                self._idle, self._pid = [], os.getpid()
             if self._idle:
                 return self._idle.pop()
         return self._connect()
@@ -317,9 +314,8 @@ class PostgresDatabase(Database):
         with self._guard:
             self.closed = True
             idle, self._idle = self._idle, []
-        if self._pid == os.getpid():
-            for connection in idle:
-                connection.close()
+        for connection in idle:
+            connection.close()
 
 
 def _roll_back(connection: psycopg.Connection[Any]) -> None:
