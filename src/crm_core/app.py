@@ -19,7 +19,7 @@ from crm_core.kernel.messages import Command
 from crm_core.kernel.recorded import Actor, Receipt, Recorded
 from crm_core.kernel.time import Clock, SystemClock
 from crm_core.reading import AsOf, Axis, History, Reader, View, Viewable, position_of
-from crm_core.status import FollowerStatus, Status
+from crm_core.status import Status, status_of
 from crm_core.store.forking import renewed
 from crm_core.store.opening import Store, open_store
 from crm_core.store.verify import Verdict, verify
@@ -385,17 +385,7 @@ class CRM:
 
     def status(self) -> Status:
         """Where everything stands; for probes and `crm status`."""
-        positions, head, on = self._loader.positions(), self._head(), self._writer.in_force.switches()
-        return Status(
-            self._store.described, self._store.database.durability, self._store.schema, head,
-            tuple(
-                FollowerStatus(
-                    one.name, one.kind, one.kind == "view" or one.name in on, positions.get(one.checkpoint),
-                    head - positions.get(one.checkpoint, 0),
-                )
-                for one in self._loader.followers
-            ),
-        )  # fmt: skip
+        return status_of(self._store, self._loader, self._writer.in_force.switches())
 
     def _head(self) -> int:
         with self._store.database.looking() as transaction:

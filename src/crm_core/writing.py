@@ -13,6 +13,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from crm_core import telling
 from crm_core.in_force import InForce
 from crm_core.kernel.authorisation import Authorize, Deny, allow_all
 from crm_core.kernel.decider import decision_for
@@ -95,9 +96,11 @@ class Writer:
                 return self._answer(prepared, probe)
             except (UniqueViolation, StreamsMoved):
                 attempt, probe = attempt + 1, self._receipt_of
+                telling.met_others(prepared, attempt)
                 self._pause(attempt)
             except DatabaseUnavailable:
                 lost, probe = lost + 1, self._resolve
+                telling.lost_answer(prepared, lost)
                 if lost > _RECONNECTS:
                     raise
                 self._pause(lost)
@@ -107,9 +110,11 @@ class Writer:
         """The receipt it got before, if there is any reason to look for one, or else the one it gets now."""
         try:
             receipt = (None if probe is None else probe(prepared)) or self._attempt(prepared)
-        except (Refused, Conflict, CommandIdReused):
+        except (Refused, Conflict, CommandIdReused) as error:
             self.store.database.barrier()  # what the log says against it is told only once it is durable
+            telling.refused(prepared, error)
             raise
+        telling.executed(prepared, receipt)
         self.appended([receipt])
         return receipt
 
@@ -227,6 +232,7 @@ class Writer:
         with self.store.database.appending() as transaction:
             outcomes = self._inside(transaction, ready, stop_on_refusal=stop_on_refusal)
         self.store.database.barrier()
+        telling.many(ready, outcomes)
         self.appended([one for one in outcomes if isinstance(one, Receipt)])
         return outcomes
 
@@ -259,6 +265,7 @@ class Writer:
                     _refuse_forgetting(outcomes)
                 if len(outcomes) > 1 or not transaction.appended:
                     self.store.database.barrier()  # it may tell what others appended: only once that is durable
+                telling.many(ready, outcomes)
                 return outcomes
         raise TransactionConflict("stale", "others kept making keys for the same people")
 
