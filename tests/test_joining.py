@@ -15,7 +15,7 @@ import pytest
 
 from crm_core import CRM, Conflict, CRMError, Erased, Invalid, Money, Receipt, Refused
 from crm_core.commands import AddContact, ForgetPerson, MoveDeal, OpenDeal, SwitchOnPolicy, WinDeal
-from crm_core.errors import CommandIdReused, DealNotOpen, NoSuchStage, TransactionConflict
+from crm_core.errors import CommandIdReused, DealNotOpen, NoSuchStage, NotACRMDatabase, TransactionConflict
 from crm_core.kernel.ids import DealId
 from policies import thank_on_purchase
 from projections import pipeline
@@ -503,3 +503,30 @@ def test_a_connection_that_breaks_leaves_nothing(postgres_url: str) -> None:
         with pytest.raises(CRMError, match="broke"):
             crm.execute(deal(), by="ann", connection=connection)
         assert (host.rows(), crm.status().position) == ([], 0)
+
+
+# -- a file that was the host's first ---------------------------------------------------------------
+
+
+def test_a_crm_moves_into_the_hosts_own_file_when_told_so(tmp_path: Path) -> None:
+    host = SqliteHost(f"sqlite:///{tmp_path / 'shop.db'}?shared=yes")
+    host.prepare()
+    with pytest.raises(NotACRMDatabase):
+        CRM.open(f"sqlite:///{host.path}")
+    for url in (host.url, f"sqlite:///{host.path}", host.url):
+        with CRM.open(url) as crm, host.connect() as connection:
+            host.insert(connection, f"order {crm.status().position}")
+            crm.execute(deal(), by="ann", connection=connection)
+            connection.commit()
+    assert host.rows() == ["order 0", "order 1", "order 2"]
+
+
+def test_a_file_with_part_of_a_crm_is_not_moved_into(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "shop.db")) as connection:
+        connection.execute("CREATE TABLE crm_customers (name TEXT)")
+    with pytest.raises(NotACRMDatabase, match="crm_customers"):
+        CRM.open(f"sqlite:///{tmp_path / 'shop.db'}?shared=yes")
+    for url in ("memory://?shared=yes", "postgresql:///x?shared=yes", "sqlite:///x.db?shared=perhaps"):
+        with pytest.raises(Invalid, match="shared"):
+            CRM.open(url)
+    assert not (tmp_path / "shop.keys.db").exists()

@@ -75,7 +75,8 @@ class CRM:
 
         Args:
             url: `memory://`, `sqlite:///FILE` or `postgresql://…`; options: `schema=` (PostgreSQL),
-                `keys=` (where the key store lies), `durability=test`.
+                `keys=` (where the key store lies), `durability=test`, `shared=yes` (SQLite: the file may hold
+                tables of your own already).
             follow: the views and policies to keep up; None: all that are installed.
             clock: tells the time; None: the machine's clock.
             authorize: asked before every command; the default allows all.

@@ -25,10 +25,11 @@ def is_one_lead(url: str, command_id: UUID, receipts: list[object]) -> None:
         [many] = crm.execute_many([Request(form(), "customer:web", command_id=command_id)])
         facts = [fact for fact in crm.log() if fact.command_id == command_id]
         assert crm.verify().intact
-        for ask in (
+        asked: list[Callable[[], Receipt]] = [
             lambda: crm.execute(form(OTHER), by="customer:web", command_id=command_id),
             lambda: crm.execute(form(), by="ann", command_id=command_id),
-        ):
+        ]
+        for ask in asked:
             with pytest.raises(CommandIdReused) as refusal:
                 ask()
             assert refusal.value.command_id == command_id
