@@ -70,6 +70,8 @@ WRONG: dict[str, list[Any]] = {
     "execute.on_behalf_of": _ACTOR,
     "execute.correlation_id": [SECRET, str(DEAL), 5],
     "execute.causation_id": [SECRET, str(DEAL), 5],
+    "execute.connection": [SECRET, 5, True, object(), "sqlite:///acme.db"],
+    "execute_many.connection": [SECRET, 5, True, object(), "sqlite:///acme.db"],
     "execute_many.commands": [SECRET, 5, None, A_DEAL, Request(A_DEAL), OpenDeal, b"x", [5], [None], [OpenDeal], ["x"]],
     "execute_many.by": _ACTOR,
     "execute_many.batch": [SECRET, 0, -1, 1.5, True, None, [1]],

@@ -1,5 +1,7 @@
 """An event-sourced CRM core: every interaction with a customer is an immutable fact, kept for good and provable."""
 
+import logging
+
 __version__ = "0.1.0"
 
 from crm_core.app import CRM
@@ -11,6 +13,8 @@ from crm_core.kernel.recorded import Actor, Receipt, Recorded
 from crm_core.reading import AsOf, History, View
 from crm_core.status import FollowerStatus, Status
 from crm_core.writing import Request
+
+logging.getLogger("crm_core").addHandler(logging.NullHandler())  # what is logged is the host's to configure
 
 __all__ = [
     "CRM",

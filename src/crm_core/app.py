@@ -20,7 +20,9 @@ from crm_core.kernel.messages import Command
 from crm_core.kernel.recorded import Actor, Receipt, Recorded
 from crm_core.kernel.time import Clock, SystemClock
 from crm_core.reading import AsOf, Axis, History, Reader, View, Viewable, axis_of, position_of
-from crm_core.status import FollowerStatus, Status
+from crm_core.status import Status, status_of
+from crm_core.store.forking import renewed
+from crm_core.store.joined import require_connection
 from crm_core.store.opening import Store, open_store
 from crm_core.store.verify import Verdict, verify
 from crm_core.writing import Request, Writer
@@ -56,7 +58,7 @@ class CRM:
     ) -> None:
         self._store = store
         self._clock = clock
-        self._news = threading.Condition()
+        self._news = renewed(self, "_news", threading.Condition)
         self._writer = Writer(
             store, clock, authorize, f"crm-core/{crm_core.__version__}{' ' + app if app else ''}", self._committed
         )
@@ -79,7 +81,8 @@ class CRM:
 
         Args:
             url: `memory://`, `sqlite:///FILE` or `postgresql://…`; options: `schema=` (PostgreSQL),
-                `keys=` (where the key store lies), `durability=test`.
+                `keys=` (where the key store lies), `durability=test`, `shared=yes` (SQLite: the file may hold
+                tables of your own already).
             follow: the views and policies to keep up; None: all that are installed.
             clock: tells the time; None: the machine's clock.
             authorize: asked before every command; the default allows all.
@@ -112,6 +115,7 @@ class CRM:
         on_behalf_of: Actor | str | None = None,
         correlation_id: UUID | None = None,
         causation_id: UUID | None = None,
+        connection: object = None,
     ) -> Receipt:
         """Carry out a command; returns when what it recorded is durable.
 
@@ -124,12 +128,17 @@ class CRM:
             on_behalf_of: for whom, where that is someone else.
             correlation_id: what started it all; None: this command.
             causation_id: the event that this command answers.
+            connection: your own `sqlite3.Connection` or `psycopg.Connection` to the same database. The events
+                become part of its open transaction: they commit, or roll back, with your rows, and are as
+                durable as your commit; until then the log is locked, so call this last. None: a transaction
+                of the command's own.
 
         Raises:
             Refused: a rule said no; nothing was recorded.
             Invalid: the input is wrong; names the field and the rule.
             Denied: the authorisation hook said no.
             Conflict: a stream is not at the version in `expect`, or others kept changing it.
+            TransactionConflict: others are in the way of your transaction; roll it back and run it again.
             CommandIdReused: the id stands for a command with other content.
             UnknownCommand: nothing decides such a command.
         """
@@ -143,7 +152,12 @@ class CRM:
             correlation_id,
             causation_id,
         )
-        return self._writer.execute(request)
+        if connection is None:
+            return self._writer.execute(request)
+        [outcome] = self._writer.joined([request], connection)
+        if isinstance(outcome, CRMError):
+            raise outcome
+        return outcome
 
     def execute_many(
         self,
@@ -152,6 +166,7 @@ class CRM:
         by: Actor | str | None = None,
         batch: int = 2_000,
         stop_on_refusal: bool = False,
+        connection: object = None,
     ) -> Iterator[Receipt | CRMError]:
         """Carry out any number of commands, `batch` of them in a transaction, at flat memory.
 
@@ -159,15 +174,18 @@ class CRM:
         refusal does not stop the rest unless asked. Give command ids (`Request(command, command_id=…)`)
         and an interrupted run is simply run again. Nothing happens until the outcomes are read.
 
+        `connection`: as for `execute`; all of them become part of your transaction.
+
         Raises:
             Invalid: an argument is wrong; what is wrong with a command is its outcome.
         """
         actor = None if by is None else Actor.parse(by)
         arguments.whole("batch", batch, 1)
         arguments.flag("stop_on_refusal", stop_on_refusal)
+        require_connection(connection)
         many = arguments.many("commands", commands, "commands, one after the other, also if it is one", _ONE_COMMAND)
         requests = (_request(one, actor) for one in many)
-        return self._writer.execute_many(requests, batch, stop_on_refusal=stop_on_refusal)
+        return self._writer.execute_many(requests, batch, stop_on_refusal=stop_on_refusal, connection=connection)
 
     def _committed(self, receipts: Sequence[Receipt]) -> None:
         if any(one.type == "person.forgotten" for receipt in receipts for one in receipt.events):
@@ -400,17 +418,7 @@ class CRM:
 
     def status(self) -> Status:
         """Where everything stands; for probes and `crm status`."""
-        positions, head, on = self._loader.positions(), self._head(), self._writer.in_force.switches()
-        return Status(
-            self._store.described, self._store.database.durability, self._store.schema, head,
-            tuple(
-                FollowerStatus(
-                    one.name, one.kind, one.kind == "view" or one.name in on, positions.get(one.checkpoint),
-                    head - positions.get(one.checkpoint, 0),
-                )
-                for one in self._loader.followers
-            ),
-        )  # fmt: skip
+        return status_of(self._store, self._loader, self._writer.in_force.switches())
 
     def _head(self) -> int:
         with self._store.database.looking() as transaction:

@@ -3,7 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Protocol
@@ -11,6 +11,7 @@ from typing import Any, Literal, Protocol
 from crm_core.contact.events import PersonForgotten
 from crm_core.kernel.errors import CRMError, FollowerHalted, StoreError
 from crm_core.kernel.recorded import Receipt, Recorded
+from crm_core.store.forking import renewed
 from crm_core.store.opening import Store
 from crm_core.store.port import Database, StreamsMoved, Transaction, UniqueViolation, unswept
 from crm_core.writing import Request
@@ -111,12 +112,34 @@ class Loader:
         self._writer = writer
         self._clock = clock
         self._prepared: set[str] = set()
-        self._guard = threading.Lock()
+        self._noted: dict[str, str] = {}
+        self._guard = renewed(self, "_guard", threading.Lock)
 
     def positions(self) -> dict[str, int]:
         """Checkpoint name → position; a follower that never began is left out."""
         with self._store.database.looking() as transaction:
             return dict(transaction.execute("SELECT name, position FROM crm_followers").fetchall())
+
+    def standing(self, transaction: Transaction) -> dict[str, tuple[int, str | None]]:
+        """Checkpoint name → position, and why it cannot pass the next one (None: nothing is known against it)."""
+        rows = transaction.execute("SELECT name, position, detail FROM crm_followers").fetchall()
+        halts = {name: detail.partition(" ") for name, _, detail in rows}
+        return {name: (at, halts[name][2] if halts[name][0] == str(at) else None) for name, at, _ in rows}
+
+    def _note(self, group: Sequence[Follower], since: int, halt: FollowerHalted) -> None:
+        """Let every process see that these halted here; once one of them has moved on, the note is about the past."""
+        names = halt.follower.split(", ")
+        for follower in group:
+            detail = f"{since} {halt.reason}"
+            if follower.name not in names or self._noted.get(follower.checkpoint) == detail:
+                continue
+            logger.warning("%s halted before position %d: %s", follower.name, halt.position, halt.reason)
+            with suppress(StoreError), self._store.database.writing() as transaction:
+                transaction.execute(
+                    "UPDATE crm_followers SET detail = ? WHERE name = ? AND position = ?",
+                    [detail, follower.checkpoint, since],
+                )
+                self._noted[follower.checkpoint] = detail
 
     def advance(self, followers: Sequence[Follower], upto: int) -> bool:
         """One stretch for those that are furthest behind; False: nobody could be moved.
@@ -132,8 +155,12 @@ class Loader:
             return False
         since = min(positions[one.checkpoint] for one in behind)
         group = [one for one in behind if positions[one.checkpoint] == since]
-        with unswept():
-            return self._stretch(group, since, upto)
+        try:
+            with unswept():
+                return self._stretch(group, since, upto)
+        except FollowerHalted as halt:
+            self._note(group, since, halt)
+            raise
 
     def _stretch(self, group: Sequence[Follower], since: int, upto: int) -> bool:
         page = self._page(group, since, upto)
@@ -325,5 +352,6 @@ def _halting(follower: Follower, position: int) -> Iterator[None]:
     except (StoreError, FollowerHalted, UniqueViolation, StreamsMoved):
         raise
     except Exception as error:
-        logger.warning("%s failed at or behind position %d: %s", follower.name, position, type(error).__name__)
+        if not position:
+            logger.warning("%s failed at an alarm: %s", follower.name, type(error).__name__)
         raise FollowerHalted(follower.name, position, f"its code raised {type(error).__name__}") from error

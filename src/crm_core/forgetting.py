@@ -5,6 +5,7 @@ import threading
 
 from crm_core.contact.events import PersonForgotten
 from crm_core.session import FORGETTINGS
+from crm_core.store.forking import renewed
 from crm_core.store.opening import Store
 
 logger = logging.getLogger("crm_core.forgetting")
@@ -16,7 +17,7 @@ class Forgetting:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._position = 0
-        self._guard = threading.Lock()
+        self._guard = renewed(self, "_guard", threading.Lock)
 
     def finish(self) -> int:
         """Destroy what is due since the last call; how many keys there were."""

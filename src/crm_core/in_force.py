@@ -8,6 +8,7 @@ from crm_core.kernel.catalogue import catalogue
 from crm_core.kernel.decider import Definition, definitions
 from crm_core.kernel.ids import named_stream
 from crm_core.kernel.recorded import Ref
+from crm_core.store.forking import renewed
 from crm_core.store.opening import Store
 from crm_core.store.port import Transaction
 
@@ -20,9 +21,9 @@ class InForce:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._guard = threading.Lock()
+        self._guard = renewed(self, "_guard", threading.Lock)
         self._position = 0
-        self._breaks = 0
+        self._breaks = renewed(self, "_breaks", lambda: -1)  # a fork may come between a definition and its position
         self._states: dict[str, Any] = {}
         self._types: frozenset[str] = frozenset()
         self._switches: dict[str, int] = {}
@@ -33,6 +34,14 @@ class InForce:
         if not self._types:
             self._types = frozenset(name for one in definitions() for name in one.fold.types)
         return self._types
+
+    def apart(self) -> "InForce":
+        """A copy for a transaction that somebody else may roll back: what is read in it stays with the copy."""
+        copied = InForce(self._store)
+        with self._guard:
+            copied._position, copied._breaks = self._position, self._breaks
+            copied._states, copied._switches = dict(self._states), dict(self._switches)
+        return copied
 
     def refresh(self, transaction: Transaction | None = None) -> int:
         """Take in what configuration was recorded since; returns the position of the newest."""

@@ -4,6 +4,8 @@ import os
 import random
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -11,6 +13,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from crm_core import telling
 from crm_core.in_force import InForce
 from crm_core.kernel.authorisation import Authorize, Deny, allow_all
 from crm_core.kernel.decider import decision_for
@@ -23,6 +26,7 @@ from crm_core.kernel.errors import (
     Invalid,
     Refused,
     TooManyConflicts,
+    TransactionConflict,
     UnknownCommand,
 )
 from crm_core.kernel.ids import made_id
@@ -30,6 +34,7 @@ from crm_core.kernel.messages import Command
 from crm_core.kernel.recorded import Actor, Context, Receipt
 from crm_core.kernel.time import Clock, stamp, to_utc
 from crm_core.session import Prepared, Session
+from crm_core.store.joined import joining
 from crm_core.store.mapper import Entry
 from crm_core.store.opening import Store
 from crm_core.store.port import StreamsMoved, Transaction, UniqueViolation, unswept
@@ -72,7 +77,7 @@ class Writer:
     """Called with the receipts after every commit that carried out commands, and for those given again."""
     new_id: Callable[[], UUID] = random_id
     in_force: InForce = field(init=False)
-    _random: random.Random = field(default_factory=random.Random)
+    _random: random.Random = field(default_factory=random.SystemRandom)
 
     def __post_init__(self) -> None:
         self.in_force = InForce(self.store)
@@ -91,9 +96,11 @@ class Writer:
                 return self._answer(prepared, probe)
             except (UniqueViolation, StreamsMoved):
                 attempt, probe = attempt + 1, self._receipt_of
+                telling.met_others(prepared, attempt)
                 self._pause(attempt)
             except DatabaseUnavailable:
                 lost, probe = lost + 1, self._resolve
+                telling.lost_answer(prepared, lost)
                 if lost > _RECONNECTS:
                     raise
                 self._pause(lost)
@@ -103,9 +110,11 @@ class Writer:
         """The receipt it got before, if there is any reason to look for one, or else the one it gets now."""
         try:
             receipt = (None if probe is None else probe(prepared)) or self._attempt(prepared)
-        except (Refused, Conflict, CommandIdReused):
+        except (Refused, Conflict, CommandIdReused) as error:
             self.store.database.barrier()  # what the log says against it is told only once it is durable
+            telling.refused(prepared, error)
             raise
+        telling.executed(prepared, receipt)
         self.appended([receipt])
         return receipt
 
@@ -177,7 +186,7 @@ class Writer:
     # -- many commands --------------------------------------------------------------------------
 
     def execute_many(
-        self, requests: Iterable[Request], batch: int, *, stop_on_refusal: bool
+        self, requests: Iterable[Request], batch: int, *, stop_on_refusal: bool, connection: object = None
     ) -> Iterator[Receipt | CRMError]:
         """Carry out any number of commands in order, `batch` of them in a transaction; one outcome each."""
         if batch < 1:
@@ -185,7 +194,10 @@ class Writer:
         source = iter(requests)
         while chunk := list(islice(source, batch)):
             with unswept():
-                outcomes = self._chunk(chunk, stop_on_refusal=stop_on_refusal)
+                if connection is None:
+                    outcomes = self._chunk(chunk, stop_on_refusal=stop_on_refusal)
+                else:
+                    outcomes = self.joined(chunk, connection, stop_on_refusal=stop_on_refusal)
             for outcome in outcomes:
                 yield outcome
                 if stop_on_refusal and isinstance(outcome, CRMError):
@@ -223,6 +235,7 @@ class Writer:
         with self.store.database.appending() as transaction:
             outcomes = self._inside(transaction, ready, stop_on_refusal=stop_on_refusal)
         self.store.database.barrier()
+        telling.many(ready, outcomes)
         self.appended([one for one in outcomes if isinstance(one, Receipt)])
         return outcomes
 
@@ -233,6 +246,31 @@ class Writer:
             return self._carry_out(prepared)
         except (Refused, Invalid, Conflict, CommandIdReused) as error:
             return error
+
+    def joined(
+        self, requests: Sequence[Request], connection: object, *, stop_on_refusal: bool = False
+    ) -> list[Receipt | CRMError]:
+        """Carry out commands within the caller's own transaction, which the caller commits or rolls back.
+
+        Nobody is told of what was appended, and no memory is kept of it: it is not committed yet.
+
+        Raises:
+            Invalid: the connection cannot be used; or a command forgets a person.
+            TransactionConflict: others are in the way.
+        """
+        ready = [self._checked(one) for one in requests]
+        apart = copy(self)
+        apart.in_force = self.in_force.apart()
+        for _ in range(_CHUNK_ATTEMPTS):
+            with suppress(StreamsMoved):
+                with joining(self.store.database, connection) as transaction:
+                    outcomes = apart._inside(transaction, ready, stop_on_refusal=stop_on_refusal)  # noqa: SLF001 - a copy
+                    _refuse_forgetting(outcomes)
+                if len(outcomes) > 1 or not transaction.appended:
+                    self.store.database.barrier()  # it may tell what others appended: only once that is durable
+                telling.many(ready, outcomes)
+                return outcomes
+        raise TransactionConflict("stale", "others kept making keys for the same people")
 
     def inside(self, transaction: Transaction, requests: Sequence[Request]) -> list[Receipt | CRMError]:
         """Carry out commands within a transaction that is already open; each later one sees the earlier ones."""
@@ -286,6 +324,12 @@ class Writer:
             return error
         seen[command_id] = (number, prepared.fingerprint)
         return entry
+
+
+def _refuse_forgetting(outcomes: Sequence[Receipt | CRMError]) -> None:
+    """Keys are destroyed once their forgetting is committed, and nobody tells us when the caller commits."""
+    if any(one.type == "person.forgotten" for done in outcomes if isinstance(done, Receipt) for one in done.events):
+        raise Invalid("execute", [("connection", "cannot be given with a command that forgets a person")])
 
 
 def _first_time(

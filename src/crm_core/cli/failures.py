@@ -27,6 +27,7 @@ INVALID = 4
 NOT_FOUND = 5
 CONFLICT = 6
 HALTED = 7
+BEHIND = 8
 DEFECT = 70
 INTERRUPTED = 130
 UNREAD = 141
@@ -40,6 +41,7 @@ MEANINGS = {
     NOT_FOUND: "not found",
     CONFLICT: "the history moved on meanwhile",
     HALTED: "a view or policy cannot go on",
+    BEHIND: "a view or policy lags or is halted",
     DEFECT: "a defect of the program",
     INTERRUPTED: "interrupted",
     UNREAD: "nobody read the answer to its end",

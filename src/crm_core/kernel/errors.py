@@ -8,7 +8,8 @@ CRMError
 ├── Denied                   the authorisation hook said no
 ├── NotFound                 nothing is recorded under this id or name
 ├── Conflict                 the history moved on; carries the versions as they are now
-│   └── TooManyConflicts     still in conflict after every retry
+│   ├── TooManyConflicts     still in conflict after every retry
+│   └── TransactionConflict  the caller's own transaction met others: roll it back and run it again
 ├── CommandIdReused          this command id already stands for another command
 ├── CatalogueError           the code and its annotations do not fit together
 │   ├── WiringError          an annotation names nothing that can be wired
@@ -195,6 +196,22 @@ class TooManyConflicts(Conflict):
     When: very many writers change one thing at the same time.
     Do: try again later with the same command id; give a stream that everybody changes fewer writers.
     """
+
+
+class TransactionConflict(Conflict):
+    """A command cannot be recorded inside the caller's own transaction, because others are in the way.
+
+    When: with `execute(…, connection=)`, a rival holds what this transaction needs, or it began to read too early.
+    Do: roll your transaction back and run it again from its beginning.
+
+    Attributes:
+        reason: `deadlock`, `serialization`, `stale` (it began to read before others appended), `timeout` or `busy`.
+        versions: empty.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        self.reason = reason
+        super().__init__(f"{message}: roll the transaction back and run it again", {})
 
 
 class CommandIdReused(CRMError):

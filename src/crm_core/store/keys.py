@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -13,12 +14,14 @@ from uuid import UUID
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from crm_core.kernel.errors import KeyMissing, PayloadTampered, Refused
+from crm_core.kernel.errors import DatabaseUnavailable, KeyMissing, PayloadTampered, Refused
 from crm_core.kernel.time import stamp
+from crm_core.store.forking import renewed
 from crm_core.store.port import Database
 
 TTL_S = 60.0
 """How long an unlocked key is remembered, in seconds; then the key store is asked again."""
+_RECONNECTS = 8
 _KEY_VERSION = b"\x00\x01"
 _NONCE = 12
 _MOST_CIPHERS = 200_000
@@ -49,7 +52,7 @@ class KeyRing:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._ciphers: dict[UUID, tuple[AESGCM | None, float]] = {}
-        self._guard = threading.Lock()
+        self._guard = renewed(self, "_guard", threading.Lock)
         self._secret: bytes | None = None
 
     def sealer(self) -> "Sealer":
@@ -107,7 +110,14 @@ class KeyRing:
         self._database.close()
 
     def _shared_secret(self) -> bytes:
-        """The key of all fingerprints: made by whoever comes first, only read by everyone else."""
+        """The key of all fingerprints; asked for again where the answer is lost, since asking twice changes nothing."""
+        for _ in range(_RECONNECTS):
+            with suppress(DatabaseUnavailable):
+                return self._read_or_make_secret()
+        return self._read_or_make_secret()
+
+    def _read_or_make_secret(self) -> bytes:
+        """Made by whoever comes first, only read by everyone else."""
         asked = "SELECT value FROM crm_secrets WHERE name = 'fingerprint'"
         with self._database.looking() as transaction:
             found = transaction.execute(asked).fetchone()

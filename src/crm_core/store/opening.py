@@ -77,6 +77,7 @@ class _Address:
     schema: str
     durability: str
     keys: str | None
+    shared: bool = False
 
 
 def open_store(url: str, clock: Clock) -> Store:
@@ -112,6 +113,9 @@ def _parse(url: str) -> _Address:
     schema = options.pop("schema", "crm")
     durability = options.pop("durability", "full")
     keys = options.pop("keys", None)
+    shared = options.pop("shared", "no")
+    if shared not in ("no", "yes") or (shared == "yes" and parts.scheme != "sqlite"):
+        raise Invalid("url", [("shared", "must be yes or no, and is for sqlite:///FILE: PostgreSQL has schemas")])
     if durability not in ("full", "test"):
         raise Invalid("url", [("durability", "must be full or test")])
     if (
@@ -122,13 +126,13 @@ def _parse(url: str) -> _Address:
     ):
         raise Invalid("url", [("schema", "must be lower-case letters, digits and underscores")])
     if options and parts.scheme in ("memory", "sqlite"):
-        raise Invalid("url", [(min(options), "is no option; there are schema, keys and durability")])
+        raise Invalid("url", [(min(options), "is no option; there are schema, keys, durability and shared")])
     if parts.fragment:
         raise Invalid("url", [("url", "must not hold #")])
     if parts.scheme == "memory" and not parts.netloc and not parts.path and keys is None:
         return _Address("memory", ":memory:", schema, "memory", keys)
     if parts.scheme == "sqlite" and not parts.netloc and len(parts.path) > 1:
-        return _Address("sqlite", file, schema, durability, keys)
+        return _Address("sqlite", file, schema, durability, keys, shared == "yes")
     if parts.scheme in ("postgresql", "postgres"):
         return _Address(
             "postgresql",
@@ -153,13 +157,13 @@ def _sqlite(address: _Address) -> tuple[Database, Database]:
         keys_path = address.keys or f"{address.target.removesuffix('.db')}.keys.db"
         if os.path.realpath(keys_path) == os.path.realpath(address.target):
             raise Invalid("url", [("keys", "must be another file than the log: forgetting must not depend on it")])
-        for path, ours in ((address.target, "crm_events"), (keys_path, "crm_keys")):
-            _refuse_foreign(path, ours)
+        _refuse_foreign(address.target, "crm_events", shared=address.shared)
+        _refuse_foreign(keys_path, "crm_keys")
         database = SqliteDatabase(address.target, durability=address.durability)
         keys = SqliteDatabase(keys_path, durability=address.durability)
     try:
         _script(keys, "keys.sqlite.sql")
-        _prepare_sqlite(database)
+        _prepare_sqlite(database, shared=address.shared)
     except BaseException:
         database.close()
         keys.close()
@@ -167,23 +171,26 @@ def _sqlite(address: _Address) -> tuple[Database, Database]:
     return database, keys
 
 
-def _refuse_foreign(path: str, ours: str) -> None:
-    """Look into a file before anything is changed in it.
+def _refuse_foreign(path: str, ours: str, *, shared: bool = False) -> None:
+    """Look into a file before anything is changed in it. `shared`: the host's own tables may be there already.
 
     Raises:
         NotACRMDatabase: it is no SQLite database, or one that holds something else.
     """
     tables = tables_in(path)
+    if shared:
+        tables = {name for name in tables if name.startswith("crm_")}
     if tables and ours not in tables:
         raise _foreign(tables)
 
 
-def _prepare_sqlite(database: SqliteDatabase) -> None:
+def _prepare_sqlite(database: SqliteDatabase, *, shared: bool) -> None:
+    listed = "SELECT name FROM sqlite_master WHERE type = 'table'" + (" AND name GLOB 'crm_*'" if shared else "")
     with database.looking() as transaction:
-        tables = _tables(transaction, "SELECT name FROM sqlite_master WHERE type = 'table'")
+        tables = _tables(transaction, listed)
     if not tables:
         with database.writing() as transaction:
-            if not _tables(transaction, "SELECT name FROM sqlite_master WHERE type = 'table'"):
+            if not _tables(transaction, listed):
                 transaction.script(_file("0001.sqlite.sql"))
                 _describe(transaction)
         return

@@ -1,6 +1,5 @@
 """PostgreSQL: many writers, one order. Appends queue on an advisory lock; waiting writers share an fsync."""
 
-import os
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,6 +14,7 @@ from psycopg import errors
 from crm_core.kernel.errors import CRMError, DatabaseUnavailable, Invalid, StoreError
 from crm_core.ledger.chain import state_digest
 from crm_core.store.calling import CallingConnection
+from crm_core.store.forking import of_this_process, renewed
 from crm_core.store.mapper import Entry
 from crm_core.store.port import Database, Dialect, Rows, StreamsMoved, Transaction, UniqueViolation
 
@@ -62,7 +62,9 @@ class PostgresTransaction(Transaction):
 
     dialect = DIALECT
 
-    def __init__(self, connection: CallingConnection, lock_key: int, *, begin: str = "", patient: bool = True) -> None:
+    def __init__(
+        self, connection: psycopg.Connection[Any], lock_key: int, *, begin: str = "", patient: bool = True
+    ) -> None:
         self._connection = connection
         self._cursor = connection.cursor()
         self._lock_key = lock_key
@@ -192,10 +194,9 @@ class PostgresDatabase(Database):
         self.schema = schema
         self.durability = durability
         self._conninfo = conninfo
-        self._idle: list[CallingConnection] = []
+        self._idle = renewed(self, "_idle", list[CallingConnection])
         self._crowded_until = 0.0
-        self._guard = threading.Lock()
-        self._pid = os.getpid()
+        self._guard = renewed(self, "_guard", threading.Lock)
         self.closed = False
         digest = blake2b(f"crm log/{schema}".encode(), digest_size=8).digest()
         self.lock_key = int.from_bytes(digest, "big", signed=True)
@@ -214,15 +215,13 @@ class PostgresDatabase(Database):
         except psycopg.Error as error:
             raise DatabaseUnavailable(f"no PostgreSQL answers ({type(error).__name__})") from None
         connection.prepare_threshold = 2
-        return connection
+        return of_this_process(connection)
 
     def _take(self) -> CallingConnection:
         if self.closed:
             msg = "this CRM is closed"
             raise StoreError(msg)
         with self._guard:
-            if self._pid != os.getpid():
-                self._idle, self._pid = [], os.getpid()
             if self._idle:
                 return self._idle.pop()
         return self._connect()
@@ -339,9 +338,8 @@ class PostgresDatabase(Database):
         with self._guard:
             self.closed = True
             idle, self._idle = self._idle, []
-        if self._pid == os.getpid():
-            for connection in idle:
-                connection.close()
+        for connection in idle:
+            connection.close()
 
 
 def _roll_back(connection: CallingConnection) -> None:

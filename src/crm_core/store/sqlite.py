@@ -1,6 +1,5 @@
 """SQLite: one file (or memory), one writer at a time, every commit synced to disk."""
 
-import os
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -11,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from crm_core.kernel.errors import CRMError, DatabaseUnavailable, NotACRMDatabase, StoreError
+from crm_core.store.forking import Use, counted, kept_from_children, refuse_carried, renewed
 from crm_core.store.port import Database, Dialect, Rows, Transaction, UniqueViolation
 
 DIALECT = Dialect(
@@ -101,10 +101,10 @@ class SqliteDatabase(Database):
         self._memory = path == ":memory:"
         self._local = threading.local()
         self._all: list[sqlite3.Connection] = []
-        self._write_lock = threading.RLock()
-        self._pid = os.getpid()
+        self._write_lock = renewed(self, "_write_lock", threading.RLock)
         self._shared = self._connect() if self._memory else None
         self.closed = False
+        kept_from_children(self)
 
     def _connect(self) -> sqlite3.Connection:
         try:
@@ -125,15 +125,15 @@ class SqliteDatabase(Database):
         if self.closed:
             msg = "this CRM is closed"
             raise StoreError(msg)
+        refuse_carried(self)
         if self._shared is not None:
             return self._shared
-        if self._pid != os.getpid():
-            self._local, self._all, self._pid, self._write_lock = threading.local(), [], os.getpid(), threading.RLock()
         found: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if found is None:
             found = self._local.connection = self._connect()
         return found
 
+    @counted
     @contextmanager
     def reading(self) -> Iterator[Transaction]:
         if self._memory:
@@ -154,6 +154,7 @@ class SqliteDatabase(Database):
             if self._memory:
                 self._write_lock.release()
 
+    @counted
     @contextmanager
     def looking(self) -> Iterator[Transaction]:
         if self._memory:
@@ -165,6 +166,7 @@ class SqliteDatabase(Database):
         except sqlite3.Error as error:
             raise translated(error, self.path) from None
 
+    @counted
     @contextmanager
     def writing(self) -> Iterator[Transaction]:
         with self._write_lock:
@@ -194,7 +196,7 @@ class SqliteDatabase(Database):
         """Empty the write-ahead log into the file; waits up to a second for readers that still need it."""
         if self._memory:
             return
-        with self._write_lock:
+        with Use(self, self._write_lock):
             for _ in range(20):
                 [busy, _, _] = self._connection().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
                 if not busy:
@@ -205,11 +207,18 @@ class SqliteDatabase(Database):
         """Nothing to wait for: what can be read is on disk."""
 
     def close(self) -> None:
-        with self._write_lock:
+        with Use(self, self._write_lock):
             self.closed = True
-            for connection in self._all if self._pid == os.getpid() else ():
+            for connection in self._all:
                 connection.close()
             self._all.clear()
+
+    def let_go(self) -> None:
+        """Close every connection to the file, none of which is in use; one in memory is copied by a fork, and stays."""
+        if self._shared is None:
+            for connection in self._all:
+                connection.close()
+            self._local, self._all = threading.local(), []
 
 
 def tables_in(path: str) -> set[str]:
