@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol, TypeVar, get_type_hints
 
+from hypothesis import reject
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
@@ -30,6 +31,7 @@ class Shape(Protocol):
         ...
 
 
+_TRIES = 20
 _shapes: dict[type[Message], Shape] = {}
 _values: dict[tuple[type[Message], str], dict[str, SearchStrategy[Any]]] = {}
 
@@ -78,21 +80,29 @@ def message(cls: type[Any], prefix: str, fixed: Mapping[str, Any]) -> SearchStra
     own = {**field_values(cls, prefix), **{name: _strategy(one) for name, one in fixed.items()}}
     needed = {name: own[name] for name, info in cls.model_fields.items() if name in fixed or info.is_required()}
     spare = {name: one for name, one in own.items() if name not in needed}
-    return whole(cls, st.fixed_dictionaries(needed, optional=spare), own, fixed.keys())
+    return whole(cls, st.fixed_dictionaries(needed, optional=spare), lambda name: but_none(own[name]), fixed.keys())
 
 
-def whole(
-    cls: type[Any], drawn: SearchStrategy[Said], own: Mapping[str, SearchStrategy[Any]], kept: Iterable[str] = ()
-) -> SearchStrategy[Any]:
+def whole(cls: type[Any], drawn: SearchStrategy[Said], some: Some, kept: Iterable[str] = ()) -> SearchStrategy[Any]:
     """The messages that these drawn fields make, once the rules between them are kept, but not by changing `kept`."""
+    return _whole(cls, drawn, some, tuple(kept)).filter(lambda found: found is not None)
 
-    @st.composite
-    def one(draw: DrawFn) -> Any:
-        said = draw(drawn)
-        fitting = shaped(draw, cls, said, lambda name: own[name].filter(lambda value: value is not None))
-        return made(cls, {**fitting, **{name: said[name] for name in kept}})
 
-    return one().filter(lambda found: found is not None)
+@st.composite
+def _whole(draw: DrawFn, cls: type[Any], drawn: SearchStrategy[Said], some: Some, kept: tuple[str, ...]) -> Any:
+    said = draw(drawn)
+    fitting = shaped(draw, cls, said, some)
+    return made(cls, {**fitting, **{name: said[name] for name in kept}})
+
+
+@st.composite
+def but_none(draw: DrawFn, values: SearchStrategy[Any]) -> Any:
+    """One of these values that is not None."""
+    for _ in range(_TRIES):
+        found = draw(values)
+        if found is not None:
+            return found
+    return reject()
 
 
 def shaped(draw: DrawFn, cls: type[Message], said: Said, some: Some) -> Said:

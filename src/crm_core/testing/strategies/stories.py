@@ -11,10 +11,13 @@ from crm_core.kernel.catalogue import catalogue, id_kind
 from crm_core.kernel.decider import decisions
 from crm_core.kernel.errors import Invalid
 from crm_core.kernel.messages import Command, Event
+from crm_core.kernel.refusals import NotOnRecord
 from crm_core.testing.decisions import given
-from crm_core.testing.strategies.messages import field_values, whole
+from crm_core.testing.strategies.messages import but_none, field_values, whole
 from crm_core.testing.strategies.shapes import WORDS
 
+_TRIES = 5
+"""How often on average something else is tried where a story cannot go on."""
 Known = dict[str, dict[UUID, None]]
 """Kind of thing → the ids on record."""
 
@@ -35,7 +38,7 @@ def commands(
 
     Args:
         classes: what may be said; none: every command that anything decides.
-        min_size: how many commands at least.
+        min_size: how many commands at least, as far as there is something to say.
         max_size: how many at most.
         refused: whether commands that a rule refuses may be among them.
         prefix: what personal texts begin with.
@@ -62,16 +65,18 @@ def _stories(
     prefix: str,
     fixed: Mapping[str, SearchStrategy[Any]],
 ) -> list[Command]:
+    needs = {cls: _needs(cls, fixed) for cls in classes}
     told: list[Command] = []
     facts: tuple[Event, ...] = ()
     known: Known = {}
-    for _ in range(draw(st.integers(least, most))):
-        possible = [cls for cls in classes if _possible(cls, known, fixed)]
-        if not possible:
+    size = draw(st.integers(least, most))
+    for _ in range(size * _TRIES):
+        possible = [cls for cls in classes if needs[cls] <= known.keys()]
+        if len(told) == size or not possible:
             break
         command = draw(_next(draw(st.sampled_from(possible)), known, prefix, fixed))
         outcome = given(*facts).when(command)
-        if outcome.refusal is None or refused:
+        if outcome.refusal is None or (refused and not isinstance(outcome.refusal, NotOnRecord)):
             told.append(command)
         facts += outcome.events
         for event in outcome.events:
@@ -79,39 +84,44 @@ def _stories(
     return told
 
 
-def _possible(cls: type[Command], known: Known, fixed: Mapping[str, Any]) -> bool:
-    """Whether all that the command has to refer to can be on record."""
-    kinds = {
-        id_kind(info.annotation) for name, info in cls.model_fields.items() if info.is_required() and name not in fixed
-    }
-    return all(known.get(kind) for kind in kinds if kind)
+def _needs(cls: type[Command], fixed: Mapping[str, Any]) -> set[str]:
+    """The kinds of things of which one must be on record for the command to be about."""
+    needed = (info for name, info in cls.model_fields.items() if info.is_required() and name not in fixed)
+    return {kind for info in needed if (kind := id_kind(info.annotation))}
 
 
 def _next(
     cls: type[Command], known: Known, prefix: str, fixed: Mapping[str, SearchStrategy[Any]]
 ) -> SearchStrategy[Command]:
-    own = {**field_values(cls, prefix), **WORDS.get(cls, {})}
-    own = {name: _of_record(cls, name, one, known) for name, one in own.items()}
-    own |= {name: one for name, one in fixed.items() if name in own}
+    own, given_ones = field_values(cls, prefix), {name: one for name, one in fixed.items() if name in cls.model_fields}
+    of_record = {name: one for name in own if (one := _of_record(cls, name, known)) is not None}
+    own = {**own, **WORDS.get(cls, {}), **of_record, **given_ones}
     needed = {
         name: own[name]
         for name, info in cls.model_fields.items()
         if name in fixed or name in cls.__derived__ or info.is_required()
     }
     spare = {name: one for name, one in own.items() if name not in needed}
-    return whole(cls, st.fixed_dictionaries(needed, optional=spare), own, fixed.keys() & own.keys())
+
+    def some(name: str) -> SearchStrategy[Any]:
+        nobody_yet = name in of_record and not known.get(_kind(cls, name))
+        return but_none(field_values(cls, prefix)[name] if nobody_yet else own[name])
+
+    return whole(cls, st.fixed_dictionaries(needed, optional=spare), some, given_ones)
 
 
-def _of_record(cls: type[Command], name: str, values: SearchStrategy[Any], known: Known) -> SearchStrategy[Any]:
-    """For an id of something else, one of those on record; None where it may be and there is none yet."""
-    kind = id_kind(cls.model_fields[name].annotation)
-    if kind is None or name in cls.__derived__:
-        return values
-    there = list(known.get(kind, {}))
-    may_be_none = not cls.model_fields[name].is_required()
-    if not there:
-        return st.none() if may_be_none else values
-    return st.none() | st.sampled_from(there) if may_be_none else st.sampled_from(there)
+def _of_record(cls: type[Command], name: str, known: Known) -> SearchStrategy[Any] | None:
+    """For an id of something else, one of those on record, or None where it may be; for anything else nothing."""
+    if not _kind(cls, name) or name in cls.__derived__:
+        return None
+    there = list(known.get(_kind(cls, name), {}))
+    chosen = st.sampled_from(there) if there else st.nothing()
+    return chosen if cls.model_fields[name].is_required() else st.none() | chosen
+
+
+def _kind(cls: type[Command], name: str) -> str:
+    """Of which kind of thing the field holds ids; empty: it holds none."""
+    return id_kind(cls.model_fields[name].annotation) or ""
 
 
 def _note(known: Known, event: Event) -> None:

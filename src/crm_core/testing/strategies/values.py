@@ -1,7 +1,6 @@
 """The values a field may have, from its type: as many kinds of them as the type admits."""
 
 import enum
-import functools
 import types
 from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime, timedelta, timezone
@@ -33,11 +32,9 @@ EDGES = (
 CURRENCIES = ("EUR", "USD", "JPY", "KWD", "CLF")
 """Money with two, none, three and four decimals."""
 _LARGEST_MINOR = 2**63 - 1
-_LINE = st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"])
-_BODY = st.characters(exclude_categories=["Cs"], exclude_characters="\0")
 _LOCAL_PARTS = st.from_regex(r"[a-z0-9]{1,12}([._+-][a-z0-9]{1,8})?", fullmatch=True)
 _DOMAINS = ("example.com", "mail.example.org", "EXAMPLE.NET", "bücher.example", "a-b.example.co.uk")
-_NUMBERS = ("+44207946", "+1212555", "+493090182", "+8190123456", "+336123456", "+6140000")
+_NUMBERS = ("+44207946", "+12125550", "+493090182", "+8190123456", "+33612345", "+6140000")
 _BOUNDS = ("ge", "gt", "le", "lt", "min_length", "max_length", "pattern")
 
 _registered: list[tuple[Any, Maker]] = []
@@ -152,16 +149,18 @@ def _several(hint: Any, prefix: str, least: int, most: int | None) -> SearchStra
 # -- the kinds of values ------------------------------------------------------------------------
 
 
-def text(
-    longest: int, *, alphabet: SearchStrategy[str] = _LINE, prefix: str = "", without: str = ""
-) -> SearchStrategy[str]:
-    """Text of at most so many characters that is not blank; `without` names characters that it must not hold."""
+def text(longest: int, *, body: bool = False, prefix: str = "", without: str = "") -> SearchStrategy[str]:
+    """Text of at most so many characters that is not blank: one line, or a `body` that may have several.
+
+    `without` names characters that it must not hold.
+    """
     room = longest - len(prefix)
-    edges = [one for one in (*EDGES, "ü" * room) if not set(one) & set(without)]
-    made = st.text(alphabet, max_size=min(room, 60)) | st.sampled_from(edges)
-    return made.map(lambda one: f"{prefix}{one}"[:longest]).filter(
-        lambda one: bool(one.strip()) and not set(one) & set(without)
+    alphabet = st.characters(
+        exclude_categories=["Cs"] if body else ["Cs", "Cc", "Zl", "Zp"], exclude_characters=f"\0{without}"
     )
+    edges = [one for one in (*EDGES, "ü" * room) if not set(one) & set(without)]
+    made = st.text(alphabet, max_size=min(room, 24)) | st.sampled_from(edges)
+    return made.map(lambda one: f"{prefix}{one}"[:longest] if f"{prefix}{one}".strip() else "x")
 
 
 def money(least_minor: int = -_LARGEST_MINOR) -> SearchStrategy[Money]:
@@ -177,16 +176,12 @@ def instants() -> SearchStrategy[datetime]:
 
 
 def _emails(prefix: str) -> SearchStrategy[str]:
-    known: TypeAdapter[str] = TypeAdapter(fields.Email)
     local = _LOCAL_PARTS | st.sampled_from(["jürgen", "o'brien", "x"])
-    made = st.builds(lambda name, domain: f"{prefix}{name}@{domain}", local, st.sampled_from(_DOMAINS))
-    return made.filter(functools.partial(_valid, known))
+    return st.builds(lambda name, domain: f"{prefix}{name}@{domain}", local, st.sampled_from(_DOMAINS))
 
 
 def _phones(_prefix: str) -> SearchStrategy[str]:
-    known: TypeAdapter[str] = TypeAdapter(fields.Phone)
-    made = st.builds("{}{:03}".format, st.sampled_from(_NUMBERS), st.integers(0, 999))
-    return made.filter(functools.partial(_valid, known))
+    return st.builds("{}{:03}".format, st.sampled_from(_NUMBERS), st.integers(0, 999))
 
 
 def _keys(_prefix: str) -> SearchStrategy[str]:
@@ -208,7 +203,7 @@ _PLAIN: dict[Any, Callable[[], SearchStrategy[Any]]] = {
 register(fields.Line, lambda prefix: text(200, prefix=prefix))
 register(fields.Login, lambda prefix: text(200, prefix=prefix, without="@"))
 register(fields.Label, lambda prefix: text(100, prefix=prefix, without="@"))
-register(fields.Text, lambda prefix: text(20_000, alphabet=_BODY, prefix=prefix))
+register(fields.Text, lambda prefix: text(20_000, body=True, prefix=prefix))
 register(fields.Key, _keys)
 register(fields.Email, _emails)
 register(fields.Phone, _phones)
