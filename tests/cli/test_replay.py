@@ -217,9 +217,11 @@ def test_a_view_that_loses_or_gains_a_row_is_found(file: Path) -> None:
 
 def test_a_view_that_raises_is_found_with_its_event(file: Path) -> None:
     def fail(row: PipelineRow, event: Any) -> PipelineRow:
-        if isinstance(event, DealWon):
-            raise ArithmeticError(NAME)
-        return row
+        match event:
+            case DealWon():
+                raise ArithmeticError(NAME)
+            case _:
+                return row
 
     found = replayed(read(file), [fold_of("pipeline", 1, fail)])
     assert differences(found) == [("view", "pipeline", 3, "deal.won")]
