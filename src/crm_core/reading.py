@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Generic, Literal, NoReturn, Protocol, TypeVar, overload
+from typing import Any, Generic, Literal, NamedTuple, NoReturn, Protocol, TypeVar, overload
 from uuid import UUID
 
 from crm_core.kernel import arguments
@@ -79,6 +79,17 @@ class History(Sequence[Recorded]):
     def as_dict(self) -> dict[str, Any]:
         """JSON-able: the moment, and the facts in order."""
         return {"as_of": self.as_of.as_dict(), "facts": [fact.as_dict() for fact in self._facts]}
+
+
+class Stored(NamedTuple):
+    """One fact as it is stored: its envelope, its public and its personal fields, each as JSON."""
+
+    position: int
+    type: str
+    type_version: int
+    header: str
+    public: str
+    personal: str
 
 
 class Viewable(Protocol[Row]):
@@ -340,6 +351,24 @@ class Reader:
             if not facts:
                 return
             after = facts[-1].position
+
+    def stored(self, upto: int, things: Sequence[UUID], *, opens: bool) -> Iterator["Stored"]:
+        """Facts as they are stored, whatever this code makes of them; of these things only, if any are named.
+
+        `opens`: whether personal values are opened; otherwise they are withheld.
+        """
+        mapper, after = self._store.mapper(opens=opens), 0
+        about = tuple({one: None for thing in things for one in self.identities(thing)})
+        while True:
+            with self._store.database.looking() as transaction:
+                rows = self._store.log.page(transaction, after, upto, None, _PAGE, about)
+            for position, name, type_version, stream, version, _, header, sealed, public in rows:
+                yield Stored(
+                    position, name, type_version, header, public, mapper.personal(name, stream, version, sealed)
+                )
+            if not rows:
+                return
+            after = rows[-1][0]
 
     def live_rows(self, projection: Viewable[Row], where: Mapping[str, Any]) -> tuple[int, list[Row]]:
         """Position and rows of a view, from one snapshot."""

@@ -34,7 +34,7 @@ UNREAD = 141
 
 MEANINGS = {
     DONE: "done",
-    CHECK_FAILED: "the log was altered",
+    CHECK_FAILED: "a check failed: the log was altered, or a recorded history is replayed otherwise",
     UNUSABLE: "wrong usage, or the database cannot be reached or read",
     REFUSED: "refused: a rule said no, nothing was recorded",
     INVALID: "the input is wrong",

@@ -29,10 +29,10 @@ def moment_of(text: str, zone: tzinfo, now: datetime) -> datetime | int:
     """The instant or position that is meant.
 
     A bare day means its last microsecond in the zone, or now if the day is not over. An instant
-    without an offset is told in the zone.
+    without an offset is told in the zone, and must be a time that the zone had once.
 
     Raises:
-        Invalid: it is none of the three.
+        Invalid: it is none of the three; or a time that was skipped or came twice when clocks were changed.
     """
     text = text.strip()
     if _POSITION.fullmatch(text):
@@ -43,7 +43,20 @@ def moment_of(text: str, zone: tzinfo, now: datetime) -> datetime | int:
         instant = datetime.fromisoformat(text)
     except (ValueError, OverflowError):
         raise Invalid("command line", [("as_of", _RULE)]) from None
-    return instant if instant.tzinfo is not None else instant.replace(tzinfo=zone)
+    return instant if instant.tzinfo is not None else _local(instant, zone)
+
+
+def _local(told: datetime, zone: tzinfo) -> datetime:
+    """The instant of a time told without an offset."""
+    earlier, later = told.replace(tzinfo=zone), told.replace(tzinfo=zone, fold=1)
+    offsets = earlier.utcoffset(), later.utcoffset()
+    if offsets[0] == offsets[1]:
+        return earlier
+    if earlier.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != told:
+        rule = f"{zone} did not have that time: clocks were put forward; say one it had, or an offset"
+    else:
+        rule = f"{zone} had that time twice: clocks were put back; say {earlier.isoformat()} or {later.isoformat()}"
+    raise Invalid("command line", [("as_of", rule)])
 
 
 def _end_of(day: date, zone: tzinfo, now: datetime) -> datetime:

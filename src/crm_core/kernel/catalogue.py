@@ -1,6 +1,7 @@
 """The catalogue of event types: stable names, versions, where each belongs, how older versions are read."""
 
-import importlib.util
+import importlib
+import importlib.machinery
 import json
 import pkgutil
 import re
@@ -179,10 +180,17 @@ catalogue = Catalogue()
 def discover(package: types.ModuleType) -> None:
     """Import every module of every subpackage that declares events, so that nothing has to list them."""
     for found in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
-        if found.ispkg and importlib.util.find_spec(f"{found.name}.events") is not None:
+        if found.ispkg and _declares_events(found):
             noun = importlib.import_module(found.name)
             for module in pkgutil.iter_modules(noun.__path__, f"{noun.__name__}."):
                 importlib.import_module(module.name)
+
+
+def _declares_events(package: pkgutil.ModuleInfo) -> bool:
+    """Whether a package has a module `events`; looked up without importing the package, which may not be wanted."""
+    spec = package.module_finder.find_spec(package.name, None)
+    places = spec.submodule_search_locations if spec is not None else None
+    return importlib.machinery.PathFinder.find_spec(f"{package.name}.events", places) is not None
 
 
 def erased_copy(event: Event) -> Event:

@@ -224,8 +224,9 @@ class Recorded:
         return hash(self._header)
 
     def as_dict(self) -> dict[str, Any]:
-        """JSON-able: the envelope, the sentence and the event's fields."""
-        return {**self.header, "says": str(self), "event": self.event.model_dump(mode="json")}
+        """JSON-able: the envelope, the sentence, and the event's fields, in the shape of version `event_version`."""
+        shape = catalogue.of(self.event).version
+        return {**self.header, "says": str(self), "event_version": shape, "event": self.event.model_dump(mode="json")}
 
 
 def context_text(context: Context, at: str, writer: str) -> str:

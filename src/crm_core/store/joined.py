@@ -37,7 +37,7 @@ def require_connection(connection: object) -> None:
         Invalid: it is none.
     """
     if connection is not None and not hasattr(connection, "cursor"):
-        raise refused("must be your own sqlite3.Connection or psycopg.Connection")
+        raise refused("must be an open sqlite3.Connection or psycopg.Connection of your own")
 
 
 def refused(rule: str) -> Invalid:

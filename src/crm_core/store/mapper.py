@@ -197,12 +197,13 @@ class EventMapper(Mapper[UUID]):
         self, type_name: str, type_version: int, stream: object, version: int, public: str, sealed: bytes
     ) -> Event:
         """The event of these columns."""
-        entry = catalogue.named(type_name)
+        return catalogue.named(type_name).read(type_version, public, self.personal(type_name, stream, version, sealed))
+
+    def personal(self, type_name: str, stream: object, version: int, sealed: bytes) -> str:
+        """The personal JSON of a row: opened, or withheld."""
         if not sealed:
-            return entry.read(type_version, public, "{}")
-        if self._opens:
-            return entry.read(type_version, public, self._opened(binding(type_name, stream, version), sealed))
-        return entry.read(type_version, public, withheld(sealed))
+            return "{}"
+        return self._opened(binding(type_name, stream, version), sealed) if self._opens else withheld(sealed)
 
     def recorded(self, rows: Sequence[tuple[Any, ...]]) -> list[Recorded]:
         """Facts with envelopes, from rows of `COLUMNS`."""

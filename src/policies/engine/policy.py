@@ -2,8 +2,8 @@
 
 import inspect
 import logging
-from collections.abc import Callable, Iterable
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Generic, TypeVar
 from uuid import UUID
 
@@ -13,6 +13,7 @@ from crm_core.kernel.recorded import Actor, Recorded
 from crm_core.store.port import Transaction
 from policies.engine import rows
 from policies.engine.behaviour import Behaviour
+from policies.engine.rehearsal import Rehearsal
 from policies.engine.round import Line, Round
 
 logger = logging.getLogger("policies")
@@ -123,6 +124,22 @@ class Policy(Generic[M]):
         fired = sum(one_round.ring(alarm) for alarm in due)
         one_round.finish()
         return fired
+
+    # -- in memory ------------------------------------------------------------------------------
+
+    def keys_of(self, facts: Sequence[Recorded]) -> list[UUID | None]:
+        """For each fact the subject it is about, or None."""
+        return [self.key(fact.event) for fact in facts]
+
+    def replay(self, facts: Iterable[Recorded]) -> dict[UUID, M]:
+        """What it remembers after a history, by subject, as if it had been switched on all the time.
+
+        Facts are answered and alarms fire as they did or would have; what it answers comes to nothing.
+        """
+        rehearsal = Rehearsal(self, datetime.min.replace(tzinfo=UTC))
+        for fact in facts:
+            rehearsal.take(fact)
+        return dict(sorted(rehearsal.memories.items()))
 
     # -- which facts it answers -----------------------------------------------------------------
 

@@ -1,0 +1,1 @@
+"""What holds at the edges: of time, of privacy."""
