@@ -10,6 +10,7 @@ from typing import Any, Self, TypeVar
 from uuid import UUID
 
 import crm_core
+from crm_core.aside import Aside
 from crm_core.following import Follower, Loader
 from crm_core.forgetting import Forgetting
 from crm_core.kernel import arguments
@@ -65,6 +66,7 @@ class CRM:
         self._reader = Reader(store, clock)
         self._forgetting = Forgetting(store)
         self._loader = Loader(store, followers, self._writer, clock)
+        self._aside = Aside(store, self._loader, clock)
         self._known: dict[str, Follower] = {one.name: one for one in followers}
 
     @classmethod
@@ -76,17 +78,19 @@ class CRM:
         clock: Clock | None = None,
         authorize: Authorize = allow_all,
         app: str = "",
+        create: bool = True,
     ) -> Self:
         """Open the history a URL names, creating it in an empty database.
 
         Args:
-            url: `memory://`, `sqlite:///FILE` or `postgresql://…`; options: `schema=` (PostgreSQL),
-                `keys=` (where the key store lies), `durability=test`, `shared=yes` (SQLite: the file may hold
-                tables of your own already).
+            url: `memory://`, `sqlite:///FILE` or `postgresql://…`; options: `mode=ro` (change nothing),
+                `schema=` (PostgreSQL), `prefix=` (of views' names, SQLite), `shared=yes` (SQLite: the file may
+                hold tables of your own already), `keys=` (where the key store lies), `durability=test`.
             follow: the views and policies to keep up; None: all that are installed.
             clock: tells the time; None: the machine's clock.
             authorize: asked before every command; the default allows all.
             app: the host's name and version, recorded with every event it writes.
+            create: whether an empty database becomes a CRM; False: that is an error.
 
         Raises:
             Invalid: the URL, an option or an argument is wrong.
@@ -97,7 +101,8 @@ class CRM:
         clock = SystemClock() if clock is None else _clock(clock)
         arguments.function("authorize", authorize)
         arguments.text("app", app)
-        store = open_store(url, clock)
+        arguments.flag("create", create)
+        store = open_store(url, clock, create="where empty" if create else "no")
         crm = cls(store, chosen, clock, authorize, app)
         crm._forgetting.finish()
         return crm
@@ -142,6 +147,7 @@ class CRM:
             CommandIdReused: the id stands for a command with other content.
             UnknownCommand: nothing decides such a command.
         """
+        self._store.require_writable("no command can be carried out")
         request = Request(
             command,
             by,
@@ -179,6 +185,7 @@ class CRM:
         Raises:
             Invalid: an argument is wrong; what is wrong with a command is its outcome.
         """
+        self._store.require_writable("no command can be carried out")
         actor = None if by is None else Actor.parse(by)
         arguments.whole("batch", batch, 1)
         arguments.flag("stop_on_refusal", stop_on_refusal)
@@ -263,7 +270,8 @@ class CRM:
             durable: wait until all that is returned would survive a crash of the server.
 
         Raises:
-            ViewNotFolded: nobody has folded it yet, and `after` was not asked for.
+            ViewNotFolded: nobody has folded it yet, and `after` was not asked for; where nothing may be
+                written it is folded in memory instead.
             SettleTimeout: not folded that far in time.
             Invalid: an argument is wrong.
         """
@@ -274,6 +282,9 @@ class CRM:
         if as_of is not None:
             return View(self._reader, projection, self._reader.as_of(as_of, axis))
         follower = self._known.get(projection.name)
+        if self._store.rights.read_only:
+            position = None if after is None else _position("after", after)
+            return self._aside.view(follower or projection, position, durable=durable)  # type: ignore[arg-type]
         if after is not None:
             position = _position("after", after)
             self._fold([follower or projection], position, time.monotonic() + timeout)  # type: ignore[list-item]
@@ -317,6 +328,7 @@ class CRM:
             SettleTimeout: not done in time.
             FollowerHalted: a follower met what it must not pass.
         """
+        self._store.require_writable("nothing can be folded")
         deadline = time.monotonic() + arguments.seconds("timeout", timeout)
         arguments.flag("policies", policies)
         upto = self._head() if position is None else _position("position", position)
@@ -339,15 +351,18 @@ class CRM:
             upto = head
 
     def _fold(self, followers: Sequence[Follower], upto: int, deadline: float) -> None:
+        may = self._store.rights.fold
         while not self._loader.arrived(followers, upto):
-            moved = self._loader.advance(followers, upto)
+            moved = self._loader.advance(followers, upto) if may else False
             if time.monotonic() > deadline and not self._loader.arrived(followers, upto):
-                raise SettleTimeout(f"not folded up to position {upto} in time", position=upto)
+                waited = "" if may else ": this database role may not fold, and no worker did"
+                raise SettleTimeout(f"not folded up to position {upto} in time{waited}", position=upto)
             if not moved:
                 threading.Event().wait(_POLL_S)
 
     def tick(self) -> int:
         """Fire the alarms that are due, of policies that are switched on; how many."""
+        self._store.require_writable("no alarm can fire")
         return self._loader.wake(self._active())
 
     def run(self, stop: threading.Event | None = None) -> None:
@@ -356,6 +371,7 @@ class CRM:
         Raises:
             FollowerHalted: when nothing can go on any more; others are moved on as far as they can first.
         """
+        self._store.require_writable("nothing can be folded")
         stop = threading.Event() if stop is None else arguments.thing("stop", stop, ["is_set"], "a threading.Event")
         next_tick = 0.0
         while not stop.is_set():
@@ -412,6 +428,7 @@ class CRM:
         Raises:
             Invalid: it is no view that can be rebuilt.
         """
+        self._store.require_writable("nothing can be rebuilt")
         arguments.thing("projection", projection, [*_VIEWABLE, "rebuild"], _A_VIEW)
         arguments.function("progress", progress)
         return int(projection.rebuild(self._loader, progress))
@@ -428,6 +445,7 @@ class CRM:
 
     def close(self) -> None:
         """Give back every connection. The CRM cannot be used afterwards."""
+        self._aside.close()
         self._store.close()
 
     def __enter__(self) -> Self:

@@ -5,9 +5,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import IO, Any
-from urllib.parse import unquote, urlsplit
 from uuid import UUID
 
 from rich.console import Console, RenderableType
@@ -18,7 +16,7 @@ from crm_core.app import CRM
 from crm_core.cli.failures import BadUsage, as_json_line, line_of
 from crm_core.cli.moments import moment_of, zone_of
 from crm_core.cli.plain import as_json
-from crm_core.kernel.errors import DatabaseUnavailable, Invalid, NotFound
+from crm_core.kernel.errors import Invalid, NotFound
 from crm_core.reading import AsOf, Axis
 
 _WIDE = 120
@@ -68,15 +66,24 @@ class Desk:
         Raises:
             BadUsage: nobody said which.
             DatabaseUnavailable: there is no such file.
+            NotACRMDatabase: nothing is there yet; says how to make it.
             StoreError: it cannot be used; says why.
         """
         if self._crm is None:
-            url = self.url or os.environ.get("CRM_URL")
-            if not url:
-                raise BadUsage("which database? say --url sqlite:///FILE or postgresql://…, or set CRM_URL")
-            _must_exist(url)
-            self._crm = CRM.open(url)
+            self._crm = CRM.open(self.database, create=False)
         return self._crm
+
+    @property
+    def database(self) -> str:
+        """The URL that was asked for.
+
+        Raises:
+            BadUsage: nobody said which.
+        """
+        url = self.url or os.environ.get("CRM_URL")
+        if not url:
+            raise BadUsage("which database? say --url sqlite:///FILE or postgresql://…, or set CRM_URL")
+        return url
 
     def use(self, url: str) -> None:
         """From now on speak of this database."""
@@ -210,13 +217,6 @@ def _axis(text: str) -> Axis:
     if text == "occurred":
         return "occurred"
     raise Invalid("command line", [("axis", "must be recorded or occurred")])
-
-
-def _must_exist(url: str) -> None:
-    parts = urlsplit(url)
-    file = unquote(parts.path[1:])
-    if parts.scheme == "sqlite" and file and "\0" not in file and not Path(file).is_file():
-        raise DatabaseUnavailable(f"there is no file {file}; crm demo makes one to try")
 
 
 def _no_verb(name: str) -> Ask:

@@ -23,6 +23,7 @@ CRMError
 │   ├── DatabaseUnavailable  no server or file answers
 │   ├── NotACRMDatabase      the database holds something else
 │   ├── SchemaMismatch       the database was made by an older or newer schema
+│   ├── ReadOnly             it was opened for reading, or the database role may only read
 │   ├── UnsafeSettings       settings that lose acknowledged events
 │   ├── KeyMissing           a subject's key is gone without a tombstone: an alarm
 │   └── PayloadTampered      sealed bytes do not open with their own key
@@ -377,7 +378,19 @@ class SchemaMismatch(StoreError):
     def __init__(self, found: int, expected: int) -> None:
         self.found = found
         self.expected = expected
-        super().__init__(f"the database has schema {found}, this library works with schema {expected}")
+        rest = (
+            "crm migrate brings it there" if found < expected else "crm migrate goes no way back: install a newer one"
+        )
+        super().__init__(
+            f"the database has schema {found}, this library works with schema {expected}; crm migrate {rest}"
+        )
+
+
+class ReadOnly(StoreError):
+    """It was opened for reading (`?mode=ro`), or the database role may only read; nothing was changed."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what}: this database was opened for reading, or its role may only read")
 
 
 class UnsafeSettings(StoreError):

@@ -2,29 +2,41 @@
 
 import os
 from dataclasses import dataclass, field
-from importlib.resources import files
-from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
-from uuid import uuid4
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from urllib.parse import urlsplit
 
-from crm_core.kernel import arguments
 from crm_core.kernel.decider import Fold
-from crm_core.kernel.errors import DatabaseUnavailable, Invalid, NotACRMDatabase, SchemaMismatch, UnsafeSettings
+from crm_core.kernel.errors import (
+    DatabaseUnavailable,
+    Invalid,
+    KeyMissing,
+    NotACRMDatabase,
+    ReadOnly,
+    UnsafeSettings,
+)
 from crm_core.kernel.time import Clock
+from crm_core.store import migrations
+from crm_core.store.address import Address, parse
+from crm_core.store.copies import SqliteCopy
 from crm_core.store.keys import KeyRing
 from crm_core.store.log import EventLog
 from crm_core.store.mapper import EventMapper
 from crm_core.store.port import Database, Transaction
+from crm_core.store.rights import Rights, of_reader, of_role
 from crm_core.store.sqlite import SqliteDatabase, tables_in
 from crm_core.store.streams import Streams
 
 if TYPE_CHECKING:
     from crm_core.store.postgres import PostgresDatabase
 
-SCHEMA = 1
-"""The number of the newest file in `store/schema`."""
+Create: TypeAlias = Literal["no", "where empty", "beside"]
+"""Where tables may be made: nowhere, in an empty database, or also beside what others keep in a SQLite file."""
+_SQLITE_TABLES = "SELECT name FROM sqlite_master WHERE type = 'table'"
 _TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = ?"
-_SCHEMES = "memory://, sqlite:///FILE or postgresql://…"
+_SCHEMA = "SELECT 1 FROM pg_namespace WHERE nspname = ?"
+_PREFIX = "SELECT value FROM crm_meta WHERE name = 'prefix'"
+_OURS = {"crm_meta", "crm_events"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +49,7 @@ class Store:
     log: EventLog
     open_mapper: EventMapper
     withholding_mapper: EventMapper
+    rights: Rights = field(default_factory=Rights)
     _streams: dict[str, Streams] = field(default_factory=dict)
 
     def mapper(self, *, opens: bool) -> EventMapper:
@@ -52,7 +65,7 @@ class Store:
     @property
     def schema(self) -> int:
         """The schema number this library works with."""
-        return SCHEMA
+        return migrations.STEPS.newest
 
     @property
     def described(self) -> str:
@@ -64,197 +77,203 @@ class Store:
             else f"postgresql://{parts.hostname or ''}{parts.path}"
         )
 
+    def require_writable(self, what: str) -> None:
+        """Go on only where something may be changed.
+
+        Raises:
+            ReadOnly: it was opened with `?mode=ro`, or under a role that may only read.
+        """
+        if self.rights.read_only:
+            raise ReadOnly(what)
+
     def close(self) -> None:
         """Give back every connection."""
         self.keys.close()
         self.database.close()
 
 
-@dataclass(frozen=True, slots=True)
-class _Address:
-    scheme: str
-    target: str
-    schema: str
-    durability: str
-    keys: str | None
-    shared: bool = False
-
-
-def open_store(url: str, clock: Clock) -> Store:
-    """Open the database that a URL names, creating the tables if it is empty.
+def open_store(url: str, clock: Clock, *, create: Create = "where empty") -> Store:
+    """Open the database that a URL names, creating the tables where that is asked for and right.
 
     Raises:
         Invalid: the URL is none of memory://, sqlite:///FILE, postgresql://….
         DatabaseUnavailable: no file or server answers.
-        NotACRMDatabase: the database holds something else.
+        NotACRMDatabase: the database holds something else, or nothing where nothing is to be created.
         SchemaMismatch: it was made by an older or newer schema.
+        KeyMissing: there is a history, and no key store beside it.
         UnsafeSettings: it would lose acknowledged events, or `POSTGRES_ENABLE_DB_FUNCTIONS` is set.
     """
     if os.environ.get("POSTGRES_ENABLE_DB_FUNCTIONS", "").lower() in ("y", "yes", "t", "true", "on", "1"):
         msg = "POSTGRES_ENABLE_DB_FUNCTIONS makes readers of the eventsourcing library miss events; unset it"
         raise UnsafeSettings(msg)
-    address = _parse(url)
-    database, keys = _postgres(address) if address.scheme == "postgresql" else _sqlite(address)
+    address = parse(url)
+    database, keys = connect(address, create)
+    try:
+        rights = _prepare(address, database, keys, create)
+    except BaseException:
+        database.close()
+        keys.close()
+        raise
     ring = KeyRing(keys)
     log = EventLog(database, clock)
-    return Store(url, database, ring, log, EventMapper(ring), EventMapper(ring, opens=False))
+    withholding = EventMapper(ring, opens=False)
+    return Store(url, database, ring, log, EventMapper(ring) if rights.open else withholding, withholding, rights)
 
 
-def _parse(url: str) -> _Address:
-    arguments.text("url", url)
-    try:
-        parts = urlsplit(url)
-        file = unquote(parts.path[1:], errors="strict")
-    except ValueError:
-        raise Invalid("url", [("url", f"must be {_SCHEMES}")]) from None
-    if "\0" in file:
-        raise Invalid("url", [("url", "must not hold NUL")])
-    options = dict(parse_qsl(parts.query))
-    schema = options.pop("schema", "crm")
-    durability = options.pop("durability", "full")
-    keys = options.pop("keys", None)
-    shared = options.pop("shared", "no")
-    if shared not in ("no", "yes") or (shared == "yes" and parts.scheme != "sqlite"):
-        raise Invalid("url", [("shared", "must be yes or no, and is for sqlite:///FILE: PostgreSQL has schemas")])
-    if durability not in ("full", "test"):
-        raise Invalid("url", [("durability", "must be full or test")])
-    if (
-        not schema.isascii()
-        or not schema.replace("_", "a").isalnum()
-        or schema != schema.lower()
-        or schema[:1].isdigit()
-    ):
-        raise Invalid("url", [("schema", "must be lower-case letters, digits and underscores")])
-    if options and parts.scheme in ("memory", "sqlite"):
-        raise Invalid("url", [(min(options), "is no option; there are schema, keys, durability and shared")])
-    if parts.fragment:
-        raise Invalid("url", [("url", "must not hold #")])
-    if parts.scheme == "memory" and not parts.netloc and not parts.path and keys is None:
-        return _Address("memory", ":memory:", schema, "memory", keys)
-    if parts.scheme == "sqlite" and not parts.netloc and len(parts.path) > 1:
-        return _Address("sqlite", file, schema, durability, keys, shared == "yes")
-    if parts.scheme in ("postgresql", "postgres"):
-        return _Address(
-            "postgresql",
-            f"postgresql://{parts.netloc}{parts.path}?{urlencode(options)}",
-            schema,
-            durability,
-            keys,
-        )
-    raise Invalid("url", [("url", f"must be {_SCHEMES}")])
+def connect(address: Address, create: Create = "no") -> tuple[Database, Database]:
+    """The log's database and the key store's, as they are; nothing is made in them, and no file where none is.
+
+    Raises:
+        DatabaseUnavailable: no file or server answers.
+        NotACRMDatabase: a file holds something else.
+    """
+    if address.scheme == "memory":
+        return _memory(), _memory()
+    return _connect_postgres(address) if address.scheme == "postgresql" else _connect_sqlite(address, create)
+
+
+def _prepare(address: Address, database: Any, keys: Any, create: Create) -> Rights:
+    if address.scheme == "postgresql":
+        return _prepare_postgres(address, database, keys, create)
+    if address.read_only:
+        return _prepare_copy(address, database, keys)
+    _prepare_sqlite(address, database, keys, create)
+    return Rights()
 
 
 # -- SQLite -------------------------------------------------------------------------------------
 
 
-def _sqlite(address: _Address) -> tuple[Database, Database]:
-    if address.scheme == "memory":
-        database, keys = (
-            SqliteDatabase(":memory:", durability="memory"),
-            SqliteDatabase(":memory:", durability="memory"),
-        )
-    else:
-        keys_path = address.keys or f"{address.target.removesuffix('.db')}.keys.db"
-        if os.path.realpath(keys_path) == os.path.realpath(address.target):
-            raise Invalid("url", [("keys", "must be another file than the log: forgetting must not depend on it")])
-        _refuse_foreign(address.target, "crm_events", shared=address.shared)
-        _refuse_foreign(keys_path, "crm_keys")
-        database = SqliteDatabase(address.target, durability=address.durability)
-        keys = SqliteDatabase(keys_path, durability=address.durability)
-    try:
-        _script(keys, "keys.sqlite.sql")
-        _prepare_sqlite(database, shared=address.shared)
-    except BaseException:
-        database.close()
-        keys.close()
-        raise
-    return database, keys
+def _memory() -> SqliteDatabase:
+    return SqliteDatabase(":memory:", durability="memory")
 
 
-def _refuse_foreign(path: str, ours: str, *, shared: bool = False) -> None:
-    """Look into a file before anything is changed in it. `shared`: the host's own tables may be there already.
+def _connect_sqlite(address: Address, create: Create) -> tuple[Database, Database]:
+    path, keys_path = address.target, address.keys_target
+    if os.path.realpath(keys_path) == os.path.realpath(path):
+        raise Invalid("url", [("keys", "must be another file than the log: forgetting must not depend on it")])
+    if create == "no" or address.read_only:
+        _must_exist(path)
+    if address.read_only:
+        return SqliteCopy(path), _key_copy(address)
+    for file, ours in ((path, "crm_events"), (keys_path, "crm_keys")):
+        tables = tables_in(file)
+        if tables and ours not in tables and (create != "beside" or file == keys_path or _looks_ours(tables)):
+            raise _foreign(tables)
+        if create == "no" and file == path and not tables and not Path(f"{path}-wal").exists():
+            raise _empty()
+    durability = address.durability
+    return SqliteDatabase(path, durability=durability), SqliteDatabase(keys_path, durability=durability)
 
-    Raises:
-        NotACRMDatabase: it is no SQLite database, or one that holds something else.
-    """
-    tables = tables_in(path)
-    if shared:
-        tables = {name for name in tables if name.startswith("crm_")}
-    if tables and ours not in tables:
-        raise _foreign(tables)
+
+def _must_exist(path: str) -> None:
+    if not Path(path).is_file():
+        raise DatabaseUnavailable(f"there is no file {path}; crm init makes a CRM there, crm demo one to try")
 
 
-def _prepare_sqlite(database: SqliteDatabase, *, shared: bool) -> None:
-    listed = "SELECT name FROM sqlite_master WHERE type = 'table'" + (" AND name GLOB 'crm_*'" if shared else "")
+def _key_copy(address: Address) -> SqliteDatabase:
+    """The key store of a copy; where there is none, an empty one in memory, and every personal value is withheld."""
+    if Path(address.keys_target).is_file():
+        return SqliteCopy(address.keys_target)
+    if address.keys:
+        _must_exist(address.keys)
+    return _memory()
+
+
+def _prepare_copy(address: Address, database: SqliteCopy, keys: SqliteDatabase) -> Rights:
     with database.looking() as transaction:
-        tables = _tables(transaction, listed)
-    if not tables:
-        with database.writing() as transaction:
-            if not _tables(transaction, listed):
-                transaction.script(_file("0001.sqlite.sql"))
-                _describe(transaction)
+        _require_ours(_tables(transaction, _SQLITE_TABLES))
+        _accept(address, database, transaction)
+    with keys.looking() as transaction:
+        held = _tables(transaction, _SQLITE_TABLES)
+    if held and "crm_keys" not in held:
+        raise _foreign(held)
+    return of_reader(Rights(open=bool(held)))
+
+
+def _prepare_sqlite(address: Address, database: SqliteDatabase, keys: SqliteDatabase, create: Create) -> None:
+    with database.looking() as transaction:
+        tables = _tables(transaction, _SQLITE_TABLES)
+        made = tables >= _OURS
+        if tables and not made and (create != "beside" or _looks_ours(tables)):
+            raise _foreign(tables)
+        if made:
+            _accept(address, database, transaction)
+        elif create == "no":
+            raise _empty()
+        empty = not made or transaction.execute("SELECT 1 FROM crm_events LIMIT 1").fetchone() is None
+    _make_keys(keys, _SQLITE_TABLES, [], allowed=empty or create == "beside")
+    if made:
         return
-    _check(database, tables)
-
-
-def _script(database: SqliteDatabase, name: str) -> None:
-    with database.looking() as transaction:
-        if "crm_secrets" in _tables(transaction, "SELECT name FROM sqlite_master WHERE type = 'table'"):
-            return
     with database.writing() as transaction:
-        transaction.script(_file(name))
+        if not _tables(transaction, _SQLITE_TABLES) >= _OURS:
+            migrations.create(transaction, address.prefix or "")
+    with database.looking() as transaction:
+        _accept(address, database, transaction)
 
 
 # -- PostgreSQL ---------------------------------------------------------------------------------
 
 
-def _postgres(address: _Address) -> tuple[Database, Database]:
+def _connect_postgres(address: Address) -> tuple[Database, Database]:
     try:
         from crm_core.store.postgres import PostgresDatabase
     except ImportError as error:
         msg = "psycopg finds no libpq: install crm-core[binary], or your system's libpq"
         raise DatabaseUnavailable(msg) from error
-    database = PostgresDatabase(address.target, address.schema, durability=address.durability)
-    keys = PostgresDatabase(address.keys or address.target, f"{address.schema}_keys", durability=address.durability)
-    try:
-        _prepare_postgres(database, keys)
-    except BaseException:
-        database.close()
-        keys.close()
-        raise
-    return database, keys
+    how = {"durability": address.durability, "read_only": address.read_only}
+    return (
+        PostgresDatabase(address.target, address.schema, **how),  # type: ignore[arg-type]
+        PostgresDatabase(address.keys_target, f"{address.schema}_keys", **how),  # type: ignore[arg-type]
+    )
 
 
-def _prepare_postgres(database: "PostgresDatabase", keys: "PostgresDatabase") -> None:
+def _prepare_postgres(
+    address: Address, database: "PostgresDatabase", keys: "PostgresDatabase", create: Create
+) -> Rights:
     """Look into both schemas before anything is made in either."""
     found = {}
     for one in (database, keys):
         with one.looking() as transaction:
-            if one.durability == "full":
+            if one.durability == "full" and not address.read_only:
                 _refuse_unsafe(transaction)
             found[one] = _tables(transaction, _TABLES, [one.schema])
     if found[keys] and "crm_keys" not in found[keys]:
         raise _foreign(found[keys])
-    if found[database]:
-        _check(database, found[database])
-    else:
-        _create_postgres(database, database.schema)
-    if not found[keys]:
-        with keys.writing() as transaction:
-            transaction.lock_log()
-            transaction.execute(f"CREATE SCHEMA IF NOT EXISTS {keys.schema}")
-            transaction.script(_file("keys.postgres.sql"))
+    if not found[database]:
+        if create == "no" or address.read_only:
+            raise _empty()
+        _make_keys(keys, _TABLES, [keys.schema], allowed=True)
+        _create_postgres(database)
+    with database.looking() as transaction, keys.looking() as key_transaction:
+        _require_ours(_tables(transaction, _TABLES, [database.schema]))
+        _accept(address, database, transaction)
+        if found[database] and not found[keys]:
+            empty = transaction.execute("SELECT 1 FROM crm_events LIMIT 1").fetchone() is None
+            if address.read_only:
+                return of_reader(Rights(open=False))
+            _make_keys(keys, _TABLES, [keys.schema], allowed=empty or create == "beside")
+        rights = of_role(transaction, database.schema, key_transaction, keys.schema)
+    if not address.read_only and not rights.read_only:
+        return rights
+    database.read_only = keys.read_only = True
+    return of_reader(rights)
 
 
-def _create_postgres(database: Database, schema: str) -> None:
+def _create_postgres(database: "PostgresDatabase") -> None:
     """Create the tables; under the log's lock, since first starts at the same moment would collide."""
     with database.writing() as transaction:
         transaction.lock_log()
-        if "crm_meta" in _tables(transaction, _TABLES, [schema]):
+        if "crm_meta" in _tables(transaction, _TABLES, [database.schema]):
             return
-        transaction.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
-        transaction.script(_file("0001.postgres.sql"))
-        _describe(transaction)
+        _make_schema(transaction, database.schema)
+        migrations.create(transaction)
+
+
+def _make_schema(transaction: Transaction, schema: str) -> None:
+    """Create a schema, unless it is there: who may not create one can be given one."""
+    if transaction.execute(_SCHEMA, [schema]).fetchone() is None:
+        transaction.execute(f"CREATE SCHEMA {schema}")
 
 
 def _refuse_unsafe(transaction: Transaction) -> None:
@@ -270,32 +289,59 @@ def _refuse_unsafe(transaction: Transaction) -> None:
 # -- both ---------------------------------------------------------------------------------------
 
 
-def _file(name: str) -> str:
-    return files(__package__).joinpath("schema", name).read_text(encoding="utf-8")
+def _make_keys(keys: Any, sql: str, values: list[str], *, allowed: bool) -> None:
+    """Create the key store, if it is not there; never in silence beside a history that has lost its own."""
+    with keys.looking() as transaction:
+        if "crm_keys" in _tables(transaction, sql, values):
+            return
+    if not allowed:
+        msg = (
+            "there is a history here, and no key store beside it: restore that, open with ?mode=ro to read without "
+            "personal values, or crm init begins a new one"
+        )
+        raise KeyMissing(msg)
+    with keys.writing() as transaction:
+        transaction.lock_log()
+        if values:
+            _make_schema(transaction, values[0])
+        migrations.create_keys(transaction)
+
+
+def _accept(address: Address, database: Database, transaction: Transaction) -> None:
+    """Check the schema, and take over what the database says of itself.
+
+    Raises:
+        SchemaMismatch: it was made by an older or newer schema.
+        Invalid: the URL names another prefix than the database was made with.
+    """
+    migrations.check(transaction)
+    [prefix] = transaction.execute(_PREFIX).fetchone() or [""]
+    if address.prefix is not None and address.prefix != prefix:
+        known = f"is {prefix}" if prefix else "is empty"
+        raise Invalid("url", [("prefix", f"{known} in this database: it is settled when a database is made")])
+    database.prefix = prefix
 
 
 def _tables(transaction: Transaction, sql: str, values: list[str] | None = None) -> set[str]:
     return {row[0] for row in transaction.execute(sql, values or []).fetchall()}
 
 
-def _describe(transaction: Transaction) -> None:
-    transaction.executemany(
-        "INSERT INTO crm_meta (name, value) VALUES (?, ?)", [("schema", str(SCHEMA)), ("log", str(uuid4()))]
-    )
+def _looks_ours(tables: set[str]) -> bool:
+    """Whether some of the tables have names that only we should use."""
+    return any(name.startswith("crm_") for name in tables)
+
+
+def _require_ours(tables: set[str]) -> None:
+    if not tables:
+        raise _empty()
+    if not tables >= _OURS:
+        raise _foreign(tables)
+
+
+def _empty() -> NotACRMDatabase:
+    return NotACRMDatabase("this database holds no CRM; crm init makes one, crm demo one to try")
 
 
 def _foreign(tables: set[str]) -> NotACRMDatabase:
     names = ", ".join(sorted(tables)[:3])
     return NotACRMDatabase(f"this database holds other tables ({names}) and no CRM; nothing was changed")
-
-
-def _check(database: Database, tables: set[str]) -> None:
-    if not {"crm_meta", "crm_events"} <= tables:
-        database.close()
-        raise _foreign(tables)
-    with database.looking() as transaction:
-        [value] = transaction.execute("SELECT value FROM crm_meta WHERE name = 'schema'").fetchone() or ["0"]
-    found = int(value) if str(value).isdecimal() else 0
-    if found != SCHEMA:
-        database.close()
-        raise SchemaMismatch(found, SCHEMA)

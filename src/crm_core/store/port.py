@@ -69,10 +69,12 @@ class Transaction(ABC):
     """One open transaction. Statements are common SQL with `?` for parameters.
 
     `appended`: whether the log was appended to; what is read after that may still be rolled back.
+    `prefix`: what the names of views begin with.
     """
 
     dialect: Dialect
     appended: bool = False
+    prefix: str = ""
 
     @abstractmethod
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> Rows:
@@ -121,6 +123,8 @@ class Database(ABC):
 
     dialect: Dialect
     durability: str
+    prefix: str = ""
+    """What the names of views begin with."""
     breaks: int = 0
     """How often a connection broke: what was read before, and was not durable, may never have been."""
 

@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 from psycopg import errors
 
-from crm_core.kernel.errors import CRMError, DatabaseUnavailable, Invalid, StoreError
+from crm_core.kernel.errors import CRMError, DatabaseUnavailable, Invalid, ReadOnly, StoreError
 from crm_core.ledger.chain import state_digest
 from crm_core.store.calling import CallingConnection
 from crm_core.store.forking import of_this_process, renewed
@@ -29,10 +29,17 @@ _APPEND = (
 )
 _LIMITS = "-c lock_timeout=30s -c idle_in_transaction_session_timeout=600s"
 """Nobody waits for a lock, or keeps one, for ever."""
+_UNCHANGED = " -c default_transaction_read_only=on"
 _CROWDED_S = 0.1
 """So long after meeting another writer at the lock, in seconds, nobody of this process keeps it through an fsync."""
 _FEW = 20
 """Up to so many rows one statement is faster than COPY."""
+_FLUSH_S = 0.01
+"""How long a reader who may not write rests before it asks again what is on disk, in seconds; the server's
+background writer gets there within three times its `wal_writer_delay` of 0.2 s."""
+_INSERTED = "SELECT CASE WHEN NOT pg_is_in_recovery() THEN pg_current_wal_insert_lsn() - '0/0'::pg_lsn END"
+_FLUSHED = "SELECT pg_current_wal_flush_lsn() - '0/0'::pg_lsn"
+_WAL_PAGE, _WAL_PAGE_HEADER = 8192, 40
 BARRIER = "SELECT pg_logical_emit_message(true, 'crm', '')"
 """A transaction of one byte: its commit returns when all that was written before it is on disk."""
 
@@ -190,9 +197,10 @@ class PostgresDatabase(Database):
 
     dialect = DIALECT
 
-    def __init__(self, conninfo: str, schema: str, *, durability: str = "full") -> None:
+    def __init__(self, conninfo: str, schema: str, *, durability: str = "full", read_only: bool = False) -> None:
         self.schema = schema
         self.durability = durability
+        self.read_only = read_only
         self._conninfo = conninfo
         self._idle = renewed(self, "_idle", list[CallingConnection])
         self._crowded_until = 0.0
@@ -208,7 +216,7 @@ class PostgresDatabase(Database):
                 autocommit=True,
                 application_name="crm",
                 connect_timeout=10,
-                options=f"-c search_path={self.schema} -c timezone=UTC {_LIMITS}",
+                options=f"-c search_path={self.schema} -c timezone=UTC {_LIMITS}{_UNCHANGED if self.read_only else ''}",
             )
         except psycopg.ProgrammingError:
             raise Invalid("url", [("url", "has an option that libpq does not know")]) from None
@@ -281,12 +289,14 @@ class PostgresDatabase(Database):
 
     @contextmanager
     def writing(self) -> Iterator[Transaction]:
+        self._require_writable()
         with self._session() as connection:
             yield PostgresTransaction(connection, self.lock_key, begin="BEGIN")
             connection.execute("COMMIT")
 
     @contextmanager
     def appending(self) -> Iterator[Transaction]:
+        self._require_writable()
         with self._session() as connection:
             transaction = PostgresTransaction(connection, self.lock_key, begin="BEGIN", patient=False)
             yield transaction
@@ -295,6 +305,7 @@ class PostgresDatabase(Database):
                 connection.execute(BARRIER, prepare=True)
 
     def append_alone(self, entry: Entry, clock: str) -> tuple[int, str] | None:
+        self._require_writable()
         rows, crowded = entry.rows, time.monotonic() < self._crowded_until
         links = [(thing, number) for number, row in enumerate(rows, 1) for thing in row.links]
         values = (
@@ -332,7 +343,14 @@ class PostgresDatabase(Database):
 
     def barrier(self) -> None:
         with self._session() as connection:
-            connection.call(BARRIER, [], "-")
+            if self.read_only:
+                _until_flushed(connection)
+            else:
+                connection.call(BARRIER, [], "-")
+
+    def _require_writable(self) -> None:
+        if self.read_only:
+            raise ReadOnly("nothing can be recorded")
 
     def close(self) -> None:
         with self._guard:
@@ -340,6 +358,17 @@ class PostgresDatabase(Database):
             idle, self._idle = self._idle, []
         for connection in idle:
             connection.close()
+
+
+def _until_flushed(connection: psycopg.Connection[Any]) -> None:
+    """Wait until what is readable now is on disk, without writing; a standby has only what was on a disk before."""
+    until = connection.execute(_INSERTED).fetchone()[0]  # type: ignore[index]
+    if until is None:
+        return
+    if until % _WAL_PAGE <= _WAL_PAGE_HEADER:  # nothing is on this page yet but its header, which nobody flushes
+        until -= until % _WAL_PAGE
+    while connection.execute(_FLUSHED).fetchone()[0] < until:  # type: ignore[index]
+        threading.Event().wait(_FLUSH_S)
 
 
 def _roll_back(connection: CallingConnection) -> None:

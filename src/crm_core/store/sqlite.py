@@ -36,8 +36,14 @@ class SqliteTransaction(Transaction):
 
     dialect = DIALECT
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, prefix: str = "") -> None:
         self._connection = connection
+        self.prefix = prefix
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """The connection itself, for what only SQLite has."""
+        return self._connection
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> Rows:
         return self._connection.execute(sql, parameters)
@@ -144,7 +150,7 @@ class SqliteDatabase(Database):
             try:
                 if not nested:
                     connection.execute("BEGIN")
-                yield SqliteTransaction(connection)
+                yield SqliteTransaction(connection, self.prefix)
             except sqlite3.Error as error:
                 raise translated(error, self.path) from None
             finally:
@@ -162,7 +168,7 @@ class SqliteDatabase(Database):
                 yield transaction
             return
         try:
-            yield SqliteTransaction(self._connection())
+            yield SqliteTransaction(self._connection(), self.prefix)
         except sqlite3.Error as error:
             raise translated(error, self.path) from None
 
@@ -173,7 +179,7 @@ class SqliteDatabase(Database):
             connection = self._connection()
             try:
                 connection.execute("BEGIN IMMEDIATE")
-                yield SqliteTransaction(connection)
+                yield SqliteTransaction(connection, self.prefix)
                 connection.execute("COMMIT")
             except sqlite3.IntegrityError as error:
                 raise _integrity(error) from None

@@ -92,11 +92,11 @@ class Table(Generic[Row]):
 
     def hide(self, transaction: Transaction) -> None:
         """Let the stable name show nothing."""
-        transaction.execute(f"DROP VIEW IF EXISTS {self.view}")
+        transaction.execute(f"DROP VIEW IF EXISTS {transaction.prefix}{self.view}")
 
     def show(self, transaction: Transaction) -> None:
         """Let the stable name show this table."""
-        transaction.execute(f"CREATE VIEW {self.view} AS SELECT {self._listed} FROM {self.name}")
+        transaction.execute(f"CREATE VIEW {transaction.prefix}{self.view} AS SELECT {self._listed} FROM {self.name}")
 
     def replace(self, transaction: Transaction, live: "Table[Row]", *, shown: bool) -> None:
         """Take the place of the live table, name and all; the view first, as its readers lock it first.
