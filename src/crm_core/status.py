@@ -39,7 +39,7 @@ class FollowerStatus:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What a probe wants to know. `durability` is `full`, `test` (unsafe, asked for) or `memory`."""
+    """What a probe wants to know. `durability` is `full`, `test` (unsafe, asked for), `memory` or `read-only`."""
 
     database: str
     durability: str
@@ -73,7 +73,7 @@ def status_of(store: Store, loader: Loader, on: Collection[str]) -> Status:
         switched_on = one.kind == "view" or one.name in on
         lag = head - (position or 0)
         followers.append(FollowerStatus(one.name, one.kind, switched_on, position, lag, seconds, halted))
-    return Status(store.described, store.database.durability, store.schema, head, tuple(followers))
+    return Status(store.described, store.durability, store.schema, head, tuple(followers))
 
 
 def _recorded(transaction: Transaction, positions: list[int]) -> dict[int, datetime]:

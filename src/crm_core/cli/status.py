@@ -17,6 +17,7 @@ _DURABILITY = {
     "full": "every receipt is on disk before it is given",
     "test": "unsafe: acknowledged events may be lost",
     "memory": "gone when the process ends",
+    "read-only": "nothing can be recorded",
 }
 _UNITS = {"s": 1, "m": 60, "h": 3600}
 

@@ -26,7 +26,10 @@ class IncompleteCopy(StoreError):
 
     def __init__(self, name: str, why: str) -> None:
         self.file = name
-        super().__init__(f"{name} is no whole copy: {why}; copy it again with its -wal, or make copies by crm backup")
+        rest = (
+            "copy it again with its -wal, make copies by crm backup, or let a copy that may be changed be opened once"
+        )
+        super().__init__(f"{name} may be no whole copy: {why}; {rest}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +121,9 @@ class SqliteCopy(SqliteDatabase):
 
     appending = writing
 
+    def _leave(self, connection: sqlite3.Connection) -> None:
+        """Nothing is to be put in order."""
+
     def expunge(self) -> None:
         """Nothing was written, so nothing is left behind."""
 
@@ -134,12 +140,14 @@ def _way(file: Path) -> _Way:
     if not logged:
         return _Way("mode=ro", alone=False)
     wal, shm = _beside(file, "-wal"), _beside(file, "-shm")
+    if not wal.is_file():  # whoever was the last to leave it in order has put everything into the one file
+        raise IncompleteCopy(file.name, "it was in use, and its -wal is missing")
     index = read_index(shm)
     if index is not None and index.frames:
         _require_frames(file.name, wal, index.frames, index.salt)
     elif (torn := read_tail(wal).torn) is not None:
         raise IncompleteCopy(file.name, f"of its -wal, {torn}")
-    if wal.is_file() and shm.is_file():
+    if shm.is_file():
         return _Way("mode=ro&readonly_shm=1", alone=False)
     if read_tail(wal).committed:
         return _Way("mode=ro&vfs=unix-none", alone=True, exclusive=True)
@@ -148,8 +156,6 @@ def _way(file: Path) -> _Way:
 
 def _require_frames(name: str, wal: Path, frames: int, salt: bytes) -> None:
     """The -wal must hold as much as the -shm says was committed."""
-    if not wal.is_file() or not wal.stat().st_size:
-        raise IncompleteCopy(name, "its -wal is missing, its -shm speaks of one")
     if salt_of(wal) != salt:
         raise IncompleteCopy(name, "its -wal and -shm are of different moments")
     found = read_tail(wal).committed

@@ -55,6 +55,11 @@ class KeyRing:
         self._guard = renewed(self, "_guard", threading.Lock)
         self._secret: bytes | None = None
 
+    @property
+    def database(self) -> Database:
+        """Where the keys are."""
+        return self._database
+
     def sealer(self) -> "Sealer":
         """Seals for one transaction; new keys are written when it is flushed, before the events are."""
         return Sealer(self)

@@ -87,8 +87,10 @@ def pending(transaction: Transaction) -> range:
     return range(found + 1, newest + 1)
 
 
-def migrate(database: Database) -> list[int]:
+def migrate(database: Database, after: str = "") -> list[int]:
     """Bring a database to the present schema, one transaction a step; the numbers of the steps that were taken.
+
+    `after` is said at the end of each transaction.
 
     Each step and its number are committed together, and nobody appends meanwhile. Stopped at any moment, what was
     committed holds, and the next call goes on from there. Several that migrate at once take turns.
@@ -106,16 +108,18 @@ def migrate(database: Database) -> list[int]:
                 return taken
             transaction.script(STEPS.step(left[0], transaction.dialect.name))
             transaction.execute(_REACHED.format(number=left[0]))
+            if after:
+                transaction.script(after)
         taken.append(left[0])
 
 
-def script_of(steps: range, dialect: str, opening: str) -> str:
-    """The same as statements for `sqlite3` or `psql`; `opening` is said first in each transaction."""
+def script_of(steps: range, dialect: str, opening: str, after: str = "") -> str:
+    """The same as statements for `sqlite3` or `psql`; `opening` is said first in each transaction, `after` last."""
     if not steps:
         return f"-- nothing to do: the database has schema {steps.start - 1}\n"
     begin = "BEGIN IMMEDIATE" if dialect == "sqlite" else "BEGIN"
     parts = []
     for number in steps:
         text = f"{STEPS.step(number, dialect).rstrip()}\n{_REACHED.format(number=number)};"
-        parts.append(f"-- schema {number - 1} to {number}\n{begin};\n{opening}{text}\nCOMMIT;\n")
+        parts.append(f"-- schema {number - 1} to {number}\n{begin};\n{opening}{text}\n{after}COMMIT;\n")
     return "\n".join(parts)

@@ -77,6 +77,11 @@ class Store:
             else f"postgresql://{parts.hostname or ''}{parts.path}"
         )
 
+    @property
+    def durability(self) -> str:
+        """How safe a receipt is: `full`, `test`, `memory`; or `read-only`, where there will be none."""
+        return "read-only" if self.rights.read_only else self.database.durability
+
     def require_writable(self, what: str) -> None:
         """Go on only where something may be changed.
 
@@ -202,7 +207,10 @@ def _prepare_sqlite(address: Address, database: SqliteDatabase, keys: SqliteData
         elif create == "no":
             raise _empty()
         empty = not made or transaction.execute("SELECT 1 FROM crm_events LIMIT 1").fetchone() is None
-    _make_keys(keys, _SQLITE_TABLES, [], allowed=empty or create == "beside")
+    allowed = empty or create == "beside"
+    if not allowed and not Path(keys.path).is_file():
+        raise _keyless()
+    _make_keys(keys, _SQLITE_TABLES, [], allowed=allowed)
     if made:
         return
     with database.writing() as transaction:
@@ -286,6 +294,17 @@ def _refuse_unsafe(transaction: Transaction) -> None:
         raise UnsafeSettings(msg)
 
 
+def require_crm(address: Address, database: Database) -> None:
+    """Go on only where a CRM is, of whatever schema.
+
+    Raises:
+        NotACRMDatabase: nothing is there, or something else.
+    """
+    sql, values = (_TABLES, [address.schema]) if address.scheme == "postgresql" else (_SQLITE_TABLES, [])
+    with database.looking() as transaction:
+        _require_ours(_tables(transaction, sql, values))
+
+
 # -- both ---------------------------------------------------------------------------------------
 
 
@@ -295,11 +314,7 @@ def _make_keys(keys: Any, sql: str, values: list[str], *, allowed: bool) -> None
         if "crm_keys" in _tables(transaction, sql, values):
             return
     if not allowed:
-        msg = (
-            "there is a history here, and no key store beside it: restore that, open with ?mode=ro to read without "
-            "personal values, or crm init begins a new one"
-        )
-        raise KeyMissing(msg)
+        raise _keyless()
     with keys.writing() as transaction:
         transaction.lock_log()
         if values:
@@ -336,6 +351,13 @@ def _require_ours(tables: set[str]) -> None:
         raise _empty()
     if not tables >= _OURS:
         raise _foreign(tables)
+
+
+def _keyless() -> KeyMissing:
+    return KeyMissing(
+        "there is a history here, and no key store beside it: restore that, open with ?mode=ro to read without "
+        "personal values, or crm init begins a new one"
+    )
 
 
 def _empty() -> NotACRMDatabase:

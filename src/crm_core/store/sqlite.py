@@ -215,16 +215,30 @@ class SqliteDatabase(Database):
     def close(self) -> None:
         with Use(self, self._write_lock):
             self.closed = True
-            for connection in self._all:
-                connection.close()
-            self._all.clear()
+            self._close_all()
 
     def let_go(self) -> None:
         """Close every connection to the file, none of which is in use; one in memory is copied by a fork, and stays."""
         if self._shared is None:
-            for connection in self._all:
-                connection.close()
-            self._local, self._all = threading.local(), []
+            self._close_all()
+            self._local = threading.local()
+
+    def _close_all(self) -> None:
+        for connection in self._all[1:]:
+            connection.close()
+        for connection in self._all[:1]:
+            if not self._memory:
+                self._leave(connection)
+            connection.close()
+        self._all = []
+
+    def _leave(self, connection: sqlite3.Connection) -> None:
+        """The last to leave puts everything into the one file: what then lacks its -wal is seen to be no whole copy."""
+        try:
+            connection.execute("PRAGMA busy_timeout=0")
+            connection.execute("PRAGMA journal_mode=DELETE")
+        except sqlite3.Error:
+            return  # others are still there, or the disk is full: the -wal file stays and says so
 
 
 def tables_in(path: str) -> set[str]:

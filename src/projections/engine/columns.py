@@ -12,12 +12,13 @@ from pydantic import TypeAdapter
 
 from crm_core.kernel.errors import WiringError
 from crm_core.kernel.money import Money
-from crm_core.kernel.personal import ERASED, Erased, PersonalMark, personal_fields
+from crm_core.kernel.personal import ERASED, WITHHELD, Erased, PersonalMark, personal_fields
 from crm_core.kernel.time import stamp, to_utc, unstamp
 
 Convert: TypeAlias = Callable[[Any], Any]
 ERASED_TEXT = str(ERASED)
 """What stands in a personal column whose person is forgotten."""
+_GONE = {str(one): one for one in (ERASED, WITHHELD)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,11 +158,11 @@ def _number(text: str) -> Decimal:
 
 
 def _written(value: Any) -> Any:
-    return ERASED_TEXT if value.__class__ is Erased else value
+    return str(value) if value.__class__ is Erased else value
 
 
 def _read(value: Any) -> Any:
-    return ERASED if value == ERASED_TEXT else value
+    return _GONE.get(value, value)
 
 
 def _stamp(instant: datetime) -> str:
