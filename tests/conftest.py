@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import parse_qs, quote, urlencode, urlsplit, urlunsplit
 
 import psycopg
 import pytest
@@ -18,9 +18,12 @@ from psycopg.conninfo import conninfo_to_dict
 from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
 
+from crm_core import upkeep
 from tests.postgres_server import PostgresServer, Unavailable
 
 ROOT = Path(__file__).parent.parent
+WITH_ROLES = {"store", "projections", "test_promises.py", "test_bad_input.py"}
+"""What the suite also runs under separated database roles."""
 
 
 @pytest.fixture(scope="session")
@@ -46,22 +49,68 @@ def postgres_url(postgres_dsn: str) -> Iterator[str]:
 
 
 @pytest.fixture
+def roles_url(postgres_dsn: str, postgres_url: str) -> Iterator[str]:
+    """A PostgreSQL URL whose database was made by its owner with separated roles; the login is writer and projector.
+
+    It owns nothing but what it folds. The roles are called as the schema is, `<schema>_writer` and so on.
+    """
+    schema = parse_qs(urlsplit(postgres_url).query)["schema"][0]
+    roles = upkeep.create(postgres_url, roles=schema).roles
+    with login(postgres_dsn, postgres_url, f"{schema}_app", roles[0], roles[1]) as url:
+        yield url
+    with psycopg.connect(postgres_dsn, autocommit=True) as connection:
+        for role in roles:
+            connection.execute(sql.SQL("DROP OWNED BY {} CASCADE").format(sql.Identifier(role)))
+            connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(role)))
+
+
+@contextlib.contextmanager
+def login(dsn: str, url: str, name: str, *roles: str, acts_as: str | None = None) -> Iterator[str]:
+    """The database as a login of its own sees it, which has these group roles; `acts_as`: it acts as this one."""
+    role = sql.Identifier(name)
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD 'secret'").format(role))
+        for one in roles:
+            connection.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(one), role))
+        if acts_as:
+            connection.execute(sql.SQL("ALTER ROLE {} SET role TO {}").format(role, sql.Literal(acts_as)))
+        try:
+            parts = urlsplit(url)
+            yield urlunsplit(parts._replace(netloc=f"{name}:secret@{parts.netloc.rpartition('@')[2]}"))
+        finally:
+            connection.execute(sql.SQL("DROP OWNED BY {} CASCADE").format(role))
+            connection.execute(sql.SQL("DROP ROLE {}").format(role))
+
+
+@pytest.fixture
 def own_postgres() -> Iterator[Callable[..., PostgresServer]]:
     """Makes servers that the test may stop, restart or slow down: `own_postgres(tcp=True)`; closed afterwards."""
     with contextlib.ExitStack() as stack:
         yield lambda **options: stack.enter_context(_or_skip(PostgresServer, **options))
 
 
-@pytest.fixture(params=["memory", "sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
-def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+@pytest.fixture
+def store_url(store_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """A URL of each store in turn, empty."""
-    match request.param:
+    match store_kind:
         case "memory":
             return "memory://"
         case "sqlite":
             return f"sqlite:///{tmp_path / 'crm.db'}"
+        case "postgresql-roles":
+            return str(request.getfixturevalue("roles_url"))
         case _:
             return str(request.getfixturevalue("postgres_url"))
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Each store in turn; in the folders and files of `WITH_ROLES` also PostgreSQL with separated roles."""
+    if "store_kind" not in metafunc.fixturenames:
+        return
+    kinds: list[Any] = ["memory", "sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
+    if WITH_ROLES & {metafunc.definition.path.name, metafunc.definition.path.parent.name}:
+        kinds.append(pytest.param("postgresql-roles", marks=pytest.mark.postgres))
+    metafunc.parametrize("store_kind", kinds)
 
 
 @pytest.fixture(scope="session")
@@ -157,5 +206,5 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Whatever asks for a server is a PostgreSQL test, so that `-m "not postgres"` leaves all of them out."""
     for item in items:
-        if {"postgres_dsn", "postgres_url", "own_postgres"} & set(getattr(item, "fixturenames", ())):
+        if {"postgres_dsn", "postgres_url", "roles_url", "own_postgres"} & set(getattr(item, "fixturenames", ())):
             item.add_marker("postgres")

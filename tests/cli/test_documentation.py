@@ -26,8 +26,8 @@ def section(verb: str) -> str:
 
 def test_every_verb_that_should_be_there_is() -> None:
     assert sorted(
-        ["demo", "explain", "find", "history", "pipeline", "policies", "rebuild", "replay", "retention", "run", "show",
-         "status", "timeline", "verify"]
+        ["backup", "demo", "explain", "find", "history", "init", "migrate", "pipeline", "policies", "rebuild", "replay",
+         "retention", "run", "show", "status", "timeline", "verify"]
     ) == VERBS  # fmt: skip
 
 

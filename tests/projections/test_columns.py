@@ -158,7 +158,9 @@ def test_an_erased_value_is_that_text_for_whoever_reads_plain_sql(store: Store) 
         TABLE.create(transaction)
         TABLE.store(transaction, [dataclasses.replace(EXAMPLE, name=WITHHELD, nick=ERASED)])
         row = transaction.execute(f"SELECT name, nick FROM {TABLE.name}").fetchone()
-        assert tuple(row) == ("[erased]", "[erased]")
+        assert tuple(row) == ("[withheld]", "[erased]")
+        [read] = TABLE.select(transaction, {})
+        assert (read.name, read.nick) == (WITHHELD, ERASED)
 
 
 @pytest.mark.parametrize(

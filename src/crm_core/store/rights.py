@@ -18,8 +18,8 @@ _KEYS = """SELECT CASE WHEN may THEN has_table_privilege('{schema}.crm_keys', 'S
 class Rights:
     """What may be done: append to the log, fold views and policies, open personal values, destroy keys.
 
-    Where keys may not be read, personal values are withheld; where they may not be destroyed, forgetting is
-    finished by the next opener who may.
+    Where keys may not be read, personal values are withheld, and nothing is folded that would keep them so; where
+    they may not be destroyed, forgetting is finished by the next opener who may.
     """
 
     append: bool = True
@@ -37,7 +37,7 @@ def of_role(log: Transaction, schema: str, keys: Transaction, keys_schema: str) 
     """What the connected PostgreSQL roles were granted."""
     append, fold = log.execute(_LOG.format(schema=schema)).fetchone()
     open_, forget = keys.execute(_KEYS.format(schema=keys_schema)).fetchone()
-    return Rights(append=append, fold=fold, open=open_, forget=forget)
+    return Rights(append=append, fold=fold and open_, open=open_, forget=forget)
 
 
 def of_reader(rights: Rights) -> Rights:
