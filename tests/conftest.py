@@ -89,6 +89,14 @@ def own_postgres() -> Iterator[Callable[..., PostgresServer]]:
         yield lambda **options: stack.enter_context(_or_skip(PostgresServer, **options))
 
 
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def disk_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A URL of each store that outlives a process in turn, empty."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'crm.db'}"
+    return str(request.getfixturevalue("postgres_url"))
+
+
 @pytest.fixture
 def store_url(store_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """A URL of each store in turn, empty."""
