@@ -20,6 +20,7 @@ VERBS = ("projections.verbs", "policies.verbs")
 WORLDLY = (
     "crm_core.__main__",
     "crm_core.app",
+    "crm_core.aside",
     "crm_core.cli",
     "crm_core.exchange",
     "crm_core.following",

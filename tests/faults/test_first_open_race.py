@@ -51,3 +51,25 @@ def test_eight_processes_that_open_the_same_fresh_database_make_it_once(
                 secrets = transaction.execute("SELECT count(*) FROM crm_secrets").fetchone()[0]
             assert (made, secrets) == (2, 1)
     figures(processes=PROCESSES, databases=len(fresh_urls), opened=PROCESSES * len(fresh_urls))
+
+
+def test_processes_that_come_and_go_on_one_file_lose_nothing_and_keep_out_of_each_others_way(
+    tmp_path: Path, figures: Callable[..., None]
+) -> None:
+    url, each = f"sqlite:///{tmp_path / 'crm.db'}", 15
+
+    def come_and_go() -> None:
+        for _ in range(each):
+            with CRM.open(url, follow=[]) as crm:
+                crm.execute(AddContact(name="Ada"), by="ann")
+                with crm._store.database.looking() as transaction:  # noqa: SLF001 - what SQLite was told
+                    assert transaction.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+    children = [fork(come_and_go, tmp_path) for _ in range(4)]
+    for child in children:
+        child.join()
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["crm.db", "crm.keys.db"]
+    with CRM.open(f"{url}?mode=ro", follow=[]) as crm:
+        assert crm.verify().intact
+        assert crm.status().position == 4 * each
+    figures(processes=4, opened=4 * each)
