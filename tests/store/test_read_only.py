@@ -16,7 +16,7 @@ import pytest
 
 from crm_core import CRM, Money
 from crm_core.commands import AddContact, ForgetPerson, OpenDeal
-from crm_core.errors import DatabaseUnavailable, Invalid, NotACRMDatabase, ReadOnly, SchemaMismatch
+from crm_core.errors import DatabaseUnavailable, Invalid, NotACRMDatabase, ReadOnly, SchemaMismatch, StoreError
 from crm_core.kernel.personal import WITHHELD
 from crm_core.store.copies import IncompleteCopy, SqliteCopy
 from crm_core.store.wal import read_tail
@@ -323,6 +323,19 @@ def test_a_copy_of_another_schema_is_refused(tmp_path: Path) -> None:
         connection.execute("UPDATE crm_meta SET value = '7' WHERE name = 'schema'")
     with pytest.raises(SchemaMismatch, match="crm migrate"):
         CRM.open(f"sqlite:///{tmp_path / 'crm.db'}?mode=ro", follow=[])
+
+
+@pytest.mark.postgres
+def test_the_server_itself_refuses_to_change_anything_for_a_reader(postgres_url: str) -> None:
+    CRM.open(postgres_url, follow=[]).close()
+    with CRM.open(_ro(postgres_url), follow=[]) as crm:
+        with (
+            pytest.raises(StoreError, match="25006"),
+            crm._store.database.looking() as transaction,  # noqa: SLF001 - past our own refusal
+        ):
+            transaction.execute("INSERT INTO crm_followers VALUES ('x', 0, '')")
+        with pytest.raises(ReadOnly), crm._store.database.writing():  # noqa: SLF001 - the same
+            pass
 
 
 def test_an_incomplete_copy_says_which_file() -> None:

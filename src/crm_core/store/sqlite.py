@@ -19,6 +19,8 @@ DIALECT = Dialect(
 )  # fmt: skip
 BUSY_S = 30.0
 """How long a statement waits for another process's transaction, in seconds."""
+_PAUSE_S = 0.02
+"""How long an opener rests while another process opens or leaves the same file, in seconds."""
 
 sqlite3.register_adapter(UUID, str)
 
@@ -265,14 +267,14 @@ def _in_wal_mode(connection: sqlite3.Connection) -> None:
     [mode] = connection.execute("PRAGMA journal_mode").fetchone()
     if mode == "wal":
         return
-    for _ in range(50):
+    for _ in range(int(BUSY_S / _PAUSE_S)):
         try:
             connection.execute("PRAGMA journal_mode=WAL")
         except sqlite3.OperationalError as error:
             if "locked" not in str(error):
                 raise
             connection.execute("SELECT 1")
-            threading.Event().wait(0.05)
+            threading.Event().wait(_PAUSE_S)
         else:
             return
     msg = "another process keeps the database from being opened"
