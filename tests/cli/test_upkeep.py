@@ -36,7 +36,7 @@ def test_a_verb_makes_nothing_where_no_crm_is(
         for options in ("", "?mode=ro"):
             said = run_crm(*verb, "--json", "--url", f"sqlite:///{tmp_path / name}{options}")
             assert said.code in (2, 4), said
-            assert said.error["error"] in ("NotACRMDatabase", "DatabaseUnavailable", "Invalid")
+            assert said.error["code"] in ("not_a_crm_database", "database_unavailable", "invalid")
             if name != "foreign.db" and said.code == 2:
                 assert "crm init" in said.error["message"]
     assert {one.name: one.read_bytes() for one in tmp_path.iterdir()} == before
@@ -81,7 +81,8 @@ def test_an_older_schema_is_told_with_the_way_on(crm: Run, demo: Demo) -> None:
     with closing(sqlite3.connect(demo.file)) as connection, connection:
         connection.execute("UPDATE crm_meta SET value = '2' WHERE name = 'schema'")
     said = crm("status", "--json")
-    assert (said.code, said.error["error"], said.error["found"], said.error["expected"]) == (2, "SchemaMismatch", 2, 1)
+    assert (said.code, said.error["code"]) == (2, "schema_mismatch")
+    assert said.error["attributes"] == {"found": 2, "expected": 1}
     assert "crm migrate" in said.error["message"]
 
 
@@ -111,7 +112,7 @@ def test_whatever_reads_answers_alike_from_a_copy_that_nobody_may_change(crm: Ru
         assert _timeless(copied.document) == _timeless(crm(*verb, "--json").document)
     for verb in (("run", "--once"), ("rebuild", "pipeline"), ("policies", "off", "thank_on_purchase", "--by", "ann")):
         refused = run_crm(*verb, "--json", "--url", f"sqlite:///{copy}?mode=ro")
-        assert (refused.code, refused.error["error"]) == (2, "ReadOnly")
+        assert (refused.code, refused.error["code"]) == (2, "read_only")
     assert {one.name: one.read_bytes() for one in tmp_path.glob("b.*")} == before
 
 

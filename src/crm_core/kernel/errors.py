@@ -359,8 +359,8 @@ class DatabaseUnavailable(StoreError):
 class NotACRMDatabase(StoreError, code="not_a_crm_database"):
     """The database holds something else; nothing was changed in it.
 
-    When: a file is no database, or a database or schema has other tables in it.
-    Do: name another file, database or `schema=`.
+    When: a file is no database; a database or schema has other tables in it; or none, where none are to be made.
+    Do: name another file, database or `schema=`; `crm init` makes a CRM.
     """
 
 
@@ -368,7 +368,7 @@ class SchemaMismatch(StoreError):
     """The database was made by an older or newer schema; nothing was changed in it.
 
     When: a database is opened whose tables are of another release.
-    Do: use the release that made it, or the one that brings it up to date.
+    Do: run `crm migrate` where they are older; use a newer release where they are newer.
 
     Attributes:
         found: the schema number of the database; 0 where it names none.
@@ -378,16 +378,17 @@ class SchemaMismatch(StoreError):
     def __init__(self, found: int, expected: int) -> None:
         self.found = found
         self.expected = expected
-        rest = (
-            "crm migrate brings it there" if found < expected else "crm migrate goes no way back: install a newer one"
-        )
-        super().__init__(
-            f"the database has schema {found}, this library works with schema {expected}; crm migrate {rest}"
-        )
+        rest = "brings it there" if found < expected else "goes no way back: install a newer library"
+        schemas = f"the database has schema {found}, this library works with schema {expected}"
+        super().__init__(f"{schemas}; crm migrate {rest}")
 
 
 class ReadOnly(StoreError):
-    """It was opened for reading (`?mode=ro`), or the database role may only read; nothing was changed."""
+    """It was opened for reading, or the database role may only read; nothing was changed.
+
+    When: something is to be recorded or folded after opening with `?mode=ro`, or under a role without the right.
+    Do: open it without `?mode=ro`, or under a role that may; questions need neither.
+    """
 
     def __init__(self, what: str) -> None:
         super().__init__(f"{what}: this database was opened for reading, or its role may only read")
@@ -404,7 +405,7 @@ class UnsafeSettings(StoreError):
 class KeyMissing(StoreError):
     """A person's key is absent without a tombstone: an alarm, never the same as erased.
 
-    When: a personal value is to be read, and the key store has lost its key or is another one.
+    When: a personal value is to be read, and the key store has lost its key, is another one, or is not there.
     Do: restore the key store that belongs to this log; until then nothing personal of them can be read.
     """
 

@@ -22,7 +22,14 @@ _TRIES = 5
 
 
 class IncompleteCopy(StoreError):
-    """What lies beside the database file shows that committed facts are missing; nothing was read."""
+    """What lies beside the database file shows that committed facts may be missing; nothing was read.
+
+    When: a SQLite file is opened with `?mode=ro` that was copied while in use, and its `-wal` file is missing or torn.
+    Do: copy it again with its `-wal`, or by `crm backup`; or open a copy of it for writing, which puts it in order.
+
+    Attributes:
+        file: the name of the file.
+    """
 
     def __init__(self, name: str, why: str) -> None:
         self.file = name
