@@ -44,6 +44,7 @@ from crm_core.errors import (
     PayloadTampered,
     PayloadTooLarge,
     PersonIsForgotten,
+    ReadOnly,
     SchemaMismatch,
     SettleTimeout,
     StoreError,
@@ -63,6 +64,7 @@ from crm_core.errors import (
 from crm_core.kernel.decider import decisions
 from crm_core.kernel.errors import PAGE
 from crm_core.kernel.messages import Command
+from crm_core.store.copies import IncompleteCopy
 from crm_core.store.keys import KeyErased
 from crm_core.store.sqlite import StillLocked
 from crm_core.testing import example
@@ -94,6 +96,8 @@ ERRORS = [
     DatabaseUnavailable("no PostgreSQL answers"),
     NotACRMDatabase("this database holds other tables"),
     SchemaMismatch(7, 1),
+    ReadOnly("nothing can be folded"),
+    IncompleteCopy("crm.db", "its -wal is missing"),
     UnsafeSettings("fsync is off"),
     KeyMissing(f"no key for {ID}"),
     PayloadTampered(f"what is sealed for {ID} does not open with its key"),

@@ -62,6 +62,7 @@ WRONG: dict[str, list[Any]] = {
     "open.clock": [SECRET, 5, NOON, datetime.now, type("Clock", (), {"now": None})],
     "open.authorize": _FUNCTION,
     "open.app": [5, None, b"acme", ["acme"], "a\nb"],
+    "open.create": _FLAG,
     "execute.command": [SECRET, 5, None, OpenDeal, {"command": "OpenDeal"}, [A_DEAL], Request(A_DEAL), DealOpened],
     "execute.by": [*_ACTOR, None],
     "execute.at": [SECRET, 5, "2024-03-04", date(2024, 3, 4), time(12, tzinfo=UTC), NOON.replace(tzinfo=None)],
