@@ -9,6 +9,7 @@ from crm_core.kernel.errors import ReadOnly
 from crm_core.kernel.time import Clock
 from crm_core.reading import Reader, View
 from crm_core.store import migrations
+from crm_core.store.forking import renewed
 from crm_core.store.opening import Store
 from crm_core.store.sqlite import SqliteDatabase
 
@@ -29,7 +30,7 @@ class Aside:
         self._loader = loader
         self._clock = clock
         self._reader = Reader(store, clock)
-        self._guard = threading.Lock()
+        self._guard = renewed(self, "_guard", threading.Lock)
         self._memory: SqliteDatabase | None = None
 
     def view(self, projection: Follower, after: int | None, *, durable: bool) -> "View[Any]":

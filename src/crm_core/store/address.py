@@ -19,7 +19,8 @@ class Address:
     """A database URL, taken apart and checked.
 
     `target`: a path, or what libpq is given. `prefix`: what the URL says that views' names begin with;
-    None: nothing. `keys`: where the key store lies; None: in its usual place beside the log.
+    None: nothing. `keys`: where the key store lies; None: in its usual place beside the log. `shared`: the
+    host's own tables may be in the same SQLite file.
     """
 
     scheme: Literal["memory", "sqlite", "postgresql"]
@@ -29,6 +30,7 @@ class Address:
     durability: str
     keys: str | None
     read_only: bool
+    shared: bool = False
 
     @property
     def keys_target(self) -> str:
@@ -59,6 +61,9 @@ def parse(url: str) -> Address:
     own_schema = options.pop("schema", None)
     schema = _name("schema", "crm" if own_schema is None else own_schema)
     prefix = options.pop("prefix", None)
+    shared = options.pop("shared", "no")
+    if shared not in ("no", "yes") or (shared == "yes" and parts.scheme != "sqlite"):
+        raise Invalid("url", [("shared", "must be yes or no, and is for sqlite:///FILE: PostgreSQL has schemas")])
     if durability not in ("full", "test"):
         raise Invalid("url", [("durability", "must be full or test")])
     if mode not in ("rw", "ro"):
@@ -71,7 +76,7 @@ def parse(url: str) -> Address:
             "url", [("schema", "is for PostgreSQL; on SQLite a file is a CRM's own, and views can have prefix=")]
         )
     if options and parts.scheme in ("memory", "sqlite"):
-        rule = "is no option; there are mode, keys, prefix and durability"
+        rule = "is no option; there are mode, keys, prefix, shared and durability"
         raise Invalid("url", [(min(options), rule)])
     if parts.fragment:
         raise Invalid("url", [("url", "must not hold #")])
@@ -81,7 +86,7 @@ def parse(url: str) -> Address:
             raise Invalid("url", [("mode", "memory:// is always new: there is nothing to read")])
         return Address("memory", ":memory:", schema, prefix, "memory", keys, read_only)
     if parts.scheme == "sqlite" and not parts.netloc and len(parts.path) > 1:
-        return Address("sqlite", file, schema, prefix, durability, keys, read_only)
+        return Address("sqlite", file, schema, prefix, durability, keys, read_only, shared == "yes")
     if parts.scheme in ("postgresql", "postgres"):
         target = f"postgresql://{parts.netloc}{parts.path}?{urlencode(options)}"
         return Address("postgresql", target, schema, prefix, durability, keys, read_only)

@@ -163,7 +163,7 @@ def _connect_sqlite(address: Address, create: Create) -> tuple[Database, Databas
         return SqliteCopy(path), _key_copy(address)
     for file, ours in ((path, "crm_events"), (keys_path, "crm_keys")):
         tables = tables_in(file)
-        if tables and ours not in tables and (create != "beside" or file == keys_path or _looks_ours(tables)):
+        if tables and ours not in tables and (file == keys_path or not _may_share(address, create, tables)):
             raise _foreign(tables)
         if create == "no" and file == path and not tables and not Path(f"{path}-wal").exists():
             raise _empty()
@@ -200,7 +200,7 @@ def _prepare_sqlite(address: Address, database: SqliteDatabase, keys: SqliteData
     with database.looking() as transaction:
         tables = _tables(transaction, _SQLITE_TABLES)
         made = tables >= _OURS
-        if tables and not made and (create != "beside" or _looks_ours(tables)):
+        if tables and not made and not _may_share(address, create, tables):
             raise _foreign(tables)
         if made:
             _accept(address, database, transaction)
@@ -341,9 +341,9 @@ def _tables(transaction: Transaction, sql: str, values: list[str] | None = None)
     return {row[0] for row in transaction.execute(sql, values or []).fetchall()}
 
 
-def _looks_ours(tables: set[str]) -> bool:
-    """Whether some of the tables have names that only we should use."""
-    return any(name.startswith("crm_") for name in tables)
+def _may_share(address: Address, create: Create, tables: set[str]) -> bool:
+    """Whether a CRM may stand beside these tables: somebody says so, and none has a name that only we should use."""
+    return (create == "beside" or address.shared) and not any(name.startswith("crm_") for name in tables)
 
 
 def _require_ours(tables: set[str]) -> None:
