@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID
 
 from eventsourcing.persistence import JSONTranscoder, Mapper, StoredEvent
@@ -18,6 +18,13 @@ from crm_core.store.keys import KeyRing, Sealer
 
 LARGEST = 256 * 1024
 """No stored event is larger than this many bytes."""
+ReadsHeader: TypeAlias = Callable[[int], str]
+"""The header at a position, for facts whose rows were read without."""
+
+
+def _unread(position: int) -> str:
+    msg = f"the header of position {position} was not read"
+    raise LookupError(msg)
 
 
 class StoredRow(StoredEvent):
@@ -205,18 +212,18 @@ class EventMapper(Mapper[UUID]):
             return "{}"
         return self._opened(binding(type_name, stream, version), sealed) if self._opens else withheld(sealed)
 
-    def recorded(self, rows: Sequence[tuple[Any, ...]]) -> list[Recorded]:
-        """Facts with envelopes, from rows of `COLUMNS`."""
+    def recorded(self, rows: Sequence[tuple[Any, ...]], headers: ReadsHeader = _unread) -> list[Recorded]:
+        """Facts with envelopes, from rows of `COLUMNS`; `headers` reads those that the rows lack."""
         if not self._opens:
-            return self._recorded_withheld(rows)
-        self._keys.prefetch(subject for row in rows for subject, _, _ in unsealed(row[7]))
+            return self._recorded_withheld(rows, headers)
+        self._keys.prefetch(subject for row in rows if row[7] for subject, _, _ in unsealed(row[7]))
         return [
-            Recorded(position, self.read(name, type_version, stream, version, public, sealed), at, header)
+            Recorded(position, self.read(name, type_version, stream, version, public, sealed), at, header or headers)
             for position, name, type_version, stream, version, at, header, sealed, public in rows
         ]
 
     @staticmethod
-    def _recorded_withheld(rows: Sequence[tuple[Any, ...]]) -> list[Recorded]:
+    def _recorded_withheld(rows: Sequence[tuple[Any, ...]], headers: ReadsHeader) -> list[Recorded]:
         """The same where nothing is opened: what rebuilds do a million times, so with as few steps as can be."""
         facts = []
         readers: dict[str, tuple[int, Any, EventType]] = {}
@@ -225,14 +232,18 @@ class EventMapper(Mapper[UUID]):
                 entry = catalogue.named(name)
                 readers[name] = (entry.version, entry.cls.__pydantic_validator__.validate_json, entry)
             current, validate, entry = readers[name]
-            if type_version != current or public == "{}":
-                event = entry.read(type_version, public, withheld(sealed) if sealed else "{}")
-            else:
-                try:
-                    event = validate(f"{public[:-1]},{withheld(sealed)[1:]}" if sealed else public)
-                except ValidationError:
+            try:
+                if type_version != current:
                     event = entry.read(type_version, public, withheld(sealed) if sealed else "{}")
-            facts.append(Recorded(position, event, at, header))
+                elif not sealed:
+                    event = validate(public)
+                elif public == "{}":
+                    event = validate(withheld(sealed))
+                else:
+                    event = validate(f"{public[:-1]},{withheld(sealed)[1:]}")
+            except ValidationError:
+                event = entry.read(type_version, public, withheld(sealed) if sealed else "{}")
+            facts.append(Recorded(position, event, at, header or headers))
         return facts
 
     def _opened(self, place: bytes, sealed: bytes) -> str:

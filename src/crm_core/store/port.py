@@ -2,7 +2,7 @@
 
 import gc
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -78,6 +78,13 @@ class Transaction(ABC):
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> Rows:
         """Run one statement."""
 
+    def chunks(self, sql: str, parameters: Sequence[Any], size: int) -> Generator[list[Any]]:
+        """A question's rows, `size` at a time, while the database goes on looking; only where it `reads_ahead`.
+
+        Nothing else can be asked in this transaction before the last chunk; whoever stops early closes the iterator.
+        """
+        raise NotImplementedError
+
     @abstractmethod
     def script(self, sql: str) -> None:
         """Run several statements without parameters."""
@@ -121,6 +128,8 @@ class Database(ABC):
 
     dialect: Dialect
     durability: str
+    reads_ahead: bool = False
+    """Whether its transactions have `chunks`, on a connection that is nobody else's meanwhile."""
     breaks: int = 0
     """How often a connection broke: what was read before, and was not durable, may never have been."""
 

@@ -2,11 +2,12 @@
 
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from functools import lru_cache
 from hashlib import blake2b
-from typing import Any
+from itertools import islice
+from typing import Any, cast
 
 import psycopg
 from psycopg import errors
@@ -80,6 +81,12 @@ class PostgresTransaction(Transaction):
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> Rows:
         return self._ready().execute(_numbered(sql), parameters, prepare=True)
+
+    def chunks(self, sql: str, parameters: Sequence[Any], size: int) -> Generator[list[Any]]:
+        found = self._ready().stream(_numbered(sql), parameters, binary=True, size=size)
+        with closing(cast("Generator[Any]", found)) as rows:
+            while chunk := list(islice(rows, size)):
+                yield chunk
 
     def script(self, sql: str) -> None:
         self._ready().execute(sql.encode())
@@ -189,6 +196,7 @@ class PostgresDatabase(Database):
     """
 
     dialect = DIALECT
+    reads_ahead = psycopg.capabilities.has_stream_chunked()
 
     def __init__(self, conninfo: str, schema: str, *, durability: str = "full") -> None:
         self.schema = schema
