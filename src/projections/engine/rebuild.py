@@ -9,7 +9,8 @@ from crm_core.kernel.errors import FollowError
 from crm_core.kernel.recorded import Recorded
 from crm_core.store.port import Transaction, unswept
 from projections.engine import marks
-from projections.engine.holding import Holding, flat
+from projections.engine.holding import Holding
+from projections.engine.places import flat, place_of_key
 
 if TYPE_CHECKING:
     from projections.engine.projection import Projection
@@ -79,15 +80,14 @@ class _Building(Generic[Row]):
         self._mark = marks.building(projection.checkpoint)
         self._ours = str(uuid4())
         self._held: Holding[Row] = Holding(projection, {})
-        self._loaded: set[Any] = set()
+        self._loaded: dict[Any, Any] = {}
         self._written = False
 
     def take(self, facts: list[Recorded], transaction: Transaction | None = None) -> None:
         """Fold these facts."""
         keys = self._projection.keys_of(facts)
         if self._written:
-            missing = dict.fromkeys(key for key in flat(keys) if key not in self._held.rows and key not in self._loaded)
-            self._load(missing, transaction)
+            self._load(self._missing(keys), transaction)
         self._held.take(facts, keys)
         if len(self._held.rows) > MOST_ROWS:
             self._write(transaction)
@@ -98,15 +98,21 @@ class _Building(Generic[Row]):
         marks.forget(transaction, self._mark)
         self._table.replace(transaction, self._projection.table, shown=self._projection.is_newest(transaction))
 
-    def _load(self, missing: dict[Any, None], transaction: Transaction | None) -> None:
+    def _missing(self, keys: list[Any]) -> dict[Any, Any]:
+        """Place → key of the rows that may have been written, and are not held."""
+        held, loaded = self._held.rows, self._loaded
+        touched = {place_of_key(key): key for key in flat(keys)}
+        return {place: key for place, key in touched.items() if place not in held and place not in loaded}
+
+    def _load(self, missing: dict[Any, Any], transaction: Transaction | None) -> None:
         if transaction is None:
             with self._loader.database.reading() as reading:
                 self._load(missing, reading)
             return
         self._require(ours=marks.owner_of(transaction, self._mark) == self._ours)
-        found = self._table.load(transaction, missing)
+        found = self._table.load(transaction, missing.values())
         self._held.admit(found)
-        self._loaded.update(found)
+        self._loaded.update((place, missing[place]) for place in found)
 
     def _write(self, transaction: Transaction | None) -> None:
         if transaction is None:
@@ -125,9 +131,9 @@ class _Building(Generic[Row]):
         else:
             self._require(ours=marks.keep(transaction, self._mark, self._ours))
             self._table.scrub(transaction, self._held.forgotten)
-            self._table.store(transaction, [rows[key] for key in self._loaded if key in rows])
-            self._table.delete(transaction, [key for key in self._loaded if key not in rows])
-        self._table.insert(transaction, [row for key, row in rows.items() if key not in self._loaded])
+            self._table.store(transaction, [rows[place] for place in self._loaded if place in rows])
+            self._table.delete(transaction, [key for place, key in self._loaded.items() if place not in rows])
+        self._table.insert(transaction, [row for place, row in rows.items() if place not in self._loaded])
         self._held.drop()
         self._loaded.clear()
         self._written = True

@@ -13,6 +13,7 @@ from crm_core.store.port import Dialect, Transaction
 from projections.engine.codec import Codec
 from projections.engine.columns import ERASED_TEXT, INTEGER, Column, Field, fields_of
 from projections.engine.names import check_column, check_view
+from projections.engine.places import place_of_key
 
 Row = TypeVar("Row")
 _CHUNK = 20_000
@@ -126,14 +127,14 @@ class Table(Generic[Row]):
     # -- rows by key ----------------------------------------------------------------------------
 
     def load(self, transaction: Transaction, keys: Iterable[Any]) -> dict[Any, Row]:
-        """The rows under these keys."""
+        """The rows under these keys, by the places of their keys (`place_of_key`)."""
         wanted, found = list(keys), {}
         read = self._codecs[transaction.dialect.name].read
         for start in range(0, len(wanted), _CHUNK):
             condition, values = self._keyed(transaction.dialect, self._keys, wanted[start : start + _CHUNK])
             rows = transaction.execute(f"SELECT {self._listed} FROM {self.name} WHERE {condition}", values).fetchall()
             for row in map(read, rows):
-                found[self.key_of(row)] = row
+                found[place_of_key(self.key_of(row))] = row
         return found
 
     def store(self, transaction: Transaction, rows: Iterable[Row]) -> None:
