@@ -15,6 +15,7 @@ from psycopg import errors
 from crm_core.kernel.errors import CRMError, DatabaseUnavailable, Invalid, StoreError
 from crm_core.ledger.chain import state_digest
 from crm_core.store.calling import CallingConnection
+from crm_core.store.copying import copy_in
 from crm_core.store.forking import of_this_process, renewed
 from crm_core.store.mapper import Entry
 from crm_core.store.port import Database, Dialect, Rows, StreamsMoved, Transaction, UniqueViolation
@@ -102,9 +103,7 @@ class PostgresTransaction(Transaction):
             cursor.execute(statement, [value for _, _, rows in filled for row in rows for value in row], prepare=True)
             return
         for table, columns, rows in filled:
-            with cursor.copy(f"COPY {table} ({','.join(columns)}) FROM STDIN") as copy:
-                for row in rows:
-                    copy.write_row(row)
+            copy_in(cursor, table, columns, rows)
 
     def insert_absent(self, table: str, columns: Mapping[str, str], rows: Sequence[tuple[Any, ...]]) -> int:
         arrays = ", ".join(f"%s::{getattr(DIALECT, kind)}[]" for kind in columns.values())
@@ -130,9 +129,7 @@ class PostgresTransaction(Transaction):
         staged = f"staged_{table}"
         cursor.execute(f"CREATE TEMP TABLE IF NOT EXISTS {staged} (LIKE {table}) ON COMMIT DELETE ROWS")
         cursor.execute(f"TRUNCATE pg_temp.{staged}")
-        with cursor.copy(f"COPY pg_temp.{staged} ({names}) FROM STDIN") as copy:
-            for row in rows:
-                copy.write_row(row)
+        copy_in(cursor, f"pg_temp.{staged}", columns, rows)
         cursor.execute(f"INSERT INTO {table} ({names}) SELECT {names} FROM pg_temp.{staged} {conflict}")
 
     def where_in(self, column: str, values: Sequence[Any]) -> tuple[str, list[Any]]:
