@@ -284,10 +284,19 @@ class CRM:
             self._store.database.barrier()
         return View(self._reader, projection, None)
 
-    def verify(self, progress: Callable[[int], None] = lambda _: None) -> Verdict:
-        """Recompute the whole log's chain, columns and links; see `crm verify`."""
+    def verify(self, progress: Callable[[int], None] = lambda _: None, *, workers: int = 1) -> Verdict:
+        """Recompute the whole log's chain, columns and links; see `crm verify`.
+
+        Args:
+            progress: called with the number of events read so far.
+            workers: how many processes read, where other processes can open the log. A program that asks for
+                more than one keeps its own start under `if __name__ == "__main__":`, as `multiprocessing` says.
+
+        Raises:
+            Invalid: no whole number of workers.
+        """
         arguments.function("progress", progress)
-        return verify(self._store.database, progress)
+        return verify(self._store.database, progress, _workers(workers))
 
     # -- following ------------------------------------------------------------------------------
 
@@ -459,6 +468,13 @@ def _followers(follow: Iterable[Follower]) -> Iterator[Follower]:
 def _position(field: str, asked: Receipt | int) -> int:
     """A position from a receipt or a number."""
     return position_of(field, asked.position if isinstance(asked, Receipt) else asked)
+
+
+def _workers(asked: object) -> int:
+    """A number of processes, checked."""
+    if isinstance(asked, int) and not isinstance(asked, bool) and asked >= 1:
+        return asked
+    raise Invalid("workers", [("workers", "must be a whole number from 1")])
 
 
 def _request(one: Command | Request, actor: Actor | None) -> Request:

@@ -116,6 +116,13 @@ class Transaction(ABC):
         """A condition that the column is one of the values, and its parameters."""
 
     @abstractmethod
+    def listed(self, kinds: Sequence[str], rows: Sequence[Sequence[Any]]) -> tuple[str, list[Any]]:
+        """These rows as a table `listed` with columns c0, c1, …, to stand behind FROM, and its parameters.
+
+        `kinds`: what each column holds: uuid (told as text), integer or text.
+        """
+
+    @abstractmethod
     def lock_log(self, then: str = "SELECT 1") -> Any:
         """Become the only one who appends, until the transaction ends; then run one more statement, for its first row.
 
@@ -130,6 +137,8 @@ class Database(ABC):
     durability: str
     reads_ahead: bool = False
     """Whether its transactions have `chunks`, on a connection that is nobody else's meanwhile."""
+    shared: bool = True
+    """Whether other processes can open it too; then it can be pickled, and what comes of that opens it anew."""
     breaks: int = 0
     """How often a connection broke: what was read before, and was not durable, may never have been."""
 

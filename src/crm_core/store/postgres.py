@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from functools import lru_cache
+from functools import lru_cache, partial
 from hashlib import blake2b
 from itertools import islice
 from typing import Any, cast
@@ -135,6 +135,15 @@ class PostgresTransaction(Transaction):
     def where_in(self, column: str, values: Sequence[Any]) -> tuple[str, list[Any]]:
         return f"{column} = ANY(?)", [list(values)]
 
+    def listed(self, kinds: Sequence[str], rows: Sequence[Sequence[Any]]) -> tuple[str, list[Any]]:
+        arrays = ", ".join(f"?::{getattr(DIALECT, kind)}[]" for kind in kinds)
+        columns = ", ".join(f"c{number}" for number in range(len(kinds)))
+        values = [
+            _text_array(column) if kind == "text" else _plain_array(column)
+            for kind, column in zip(kinds, zip(*rows, strict=True), strict=True)
+        ]
+        return f"unnest({arrays}) AS listed({columns})", values
+
     def lock_log(self, then: str = "SELECT 1") -> Any:
         key, begin = self._lock_key, f"{self._begin}; " if self._begin else ""
         self._begin = ""
@@ -205,6 +214,9 @@ class PostgresDatabase(Database):
         self.closed = False
         digest = blake2b(f"crm log/{schema}".encode(), digest_size=8).digest()
         self.lock_key = int.from_bytes(digest, "big", signed=True)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return partial(PostgresDatabase, self._conninfo, self.schema, durability=self.durability), ()
 
     def _connect(self) -> CallingConnection:
         try:
