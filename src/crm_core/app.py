@@ -34,6 +34,8 @@ _VIEWABLE, _FOLLOWER = arguments.method_names(Viewable), arguments.method_names(
 _A_VIEW = "a view, such as projections.pipeline, not its name"
 _ONE_COMMAND = (Command, Request)
 """What Python could go through as if it were many."""
+_MOST_WORKERS = 16
+"""How many processes may share a rebuild or a verification."""
 
 
 def _unwatched(_done: int, _of: int) -> None:
@@ -415,15 +417,24 @@ class CRM:
         if failure:
             raise failure[0]
 
-    def rebuild(self, projection: Any, progress: Callable[[int, int], None] = _unwatched) -> int:
+    def rebuild(self, projection: Any, progress: Callable[[int, int], None] = _unwatched, *, workers: int = 1) -> int:
         """Fold a view anew from the first event, beside the live one; returns the position it reached.
 
+        Args:
+            projection: the view.
+            progress: called with the position reached and the position to reach.
+            workers: how many processes fold, at most 16, where other processes can open the log and the view's
+                rows each belong to one stream, as the pipeline's do. A program that asks for more than one keeps
+                its own start under `if __name__ == "__main__":`, as `multiprocessing` says.
+
         Raises:
-            Invalid: it is no view that can be rebuilt.
+            Invalid: it is no view that can be rebuilt, or no whole number of workers.
+            FollowerHalted: a fact of an unknown type, or a fold that raised; the live view stays.
+            FollowError: another rebuild took over, or several workers cannot share this view.
         """
         arguments.thing("projection", projection, [*_VIEWABLE, "rebuild"], _A_VIEW)
         arguments.function("progress", progress)
-        return int(projection.rebuild(self._loader, progress))
+        return int(projection.rebuild(self._loader, progress, _workers(workers)))
 
     def status(self) -> Status:
         """Where everything stands; for probes and `crm status`."""
@@ -470,11 +481,11 @@ def _position(field: str, asked: Receipt | int) -> int:
     return position_of(field, asked.position if isinstance(asked, Receipt) else asked)
 
 
-def _workers(asked: object) -> int:
+def _workers(asked: int) -> int:
     """A number of processes, checked."""
-    if isinstance(asked, int) and not isinstance(asked, bool) and asked >= 1:
-        return asked
-    raise Invalid("workers", [("workers", "must be a whole number from 1")])
+    if arguments.whole("workers", asked, 1) > _MOST_WORKERS:
+        arguments.wrong("workers", f"must be at most {_MOST_WORKERS}")
+    return asked
 
 
 def _request(one: Command | Request, actor: Actor | None) -> Request:

@@ -1,5 +1,6 @@
 """Following the log: one loader reads it in order, decodes once, and feeds every view and policy."""
 
+import importlib
 import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -9,15 +10,17 @@ from datetime import datetime
 from typing import Any, Literal, Protocol
 
 from crm_core.contact.events import PersonForgotten
+from crm_core.kernel.catalogue import catalogue
 from crm_core.kernel.errors import CRMError, FollowerHalted, StoreError
 from crm_core.kernel.recorded import Receipt, Recorded
+from crm_core.kernel.time import SystemClock
 from crm_core.store.forking import renewed
-from crm_core.store.opening import Store
+from crm_core.store.opening import Store, open_store
 from crm_core.store.port import Database, StreamsMoved, Transaction, UniqueViolation, unswept
-from crm_core.store.scanning import Headers, Scan, Stretch
+from crm_core.store.scanning import Headers, Scan, Share, Stretch
 from crm_core.writing import Request
 
-__all__ = ["Follower", "Loader", "Overtaken", "Request", "Work"]
+__all__ = ["Follower", "Loader", "Overtaken", "Request", "Share", "Work"]
 
 logger = logging.getLogger("crm_core.following")
 PAGE = 20_000
@@ -26,6 +29,10 @@ CHUNK = 2_000
 """How many are read at a time where nothing is written between."""
 STRETCH = 200_000
 """How many positions one transaction may pass at most."""
+
+
+_FOR_ALL = ("person.forgotten",)
+"""What every share of a view is given: whoever is forgotten may have rows anywhere."""
 
 
 @dataclass(slots=True)
@@ -119,6 +126,11 @@ class Loader:
         self._noted: dict[str, str] = {}
         self._guard = renewed(self, "_guard", threading.Lock)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """In another process: the same log through connections of its own, for reading and for rows."""
+        modules = {entry.cls.__module__ for entry in catalogue} - {"__main__"}
+        return _reopened, (self._store.url, sorted(modules))
+
     def positions(self) -> dict[str, int]:
         """Checkpoint name → position; a follower that never began is left out."""
         with self._store.database.looking() as transaction:
@@ -168,7 +180,7 @@ class Loader:
 
     def _stretch(self, group: Sequence[Follower], since: int, upto: int) -> bool:
         with self._store.database.reading() as transaction:
-            page = self._page(group, since, upto, PAGE, transaction)
+            page = self._page(group, since, upto, PAGE, transaction, self._scan(group, None))
         moved = [self._folded(follower, page, since) for follower in group] if page.upto > since else []
         return any(moved)
 
@@ -185,16 +197,19 @@ class Loader:
         positions = self.positions()
         return all(positions.get(one.checkpoint, -1) >= upto for one in followers)
 
-    def _page(self, group: Sequence[Follower], since: int, upto: int, size: int, transaction: Transaction) -> "_Page":
-        scan, upto = self._scan(group), max(since, min(upto, since + STRETCH, self._head(transaction)))
+    def _page(
+        self, group: Sequence[Follower], since: int, upto: int, size: int, transaction: Transaction, scan: Scan
+    ) -> "_Page":
+        upto = max(since, min(upto, since + STRETCH, self._head(transaction)))
         return self._checked(group, since, scan.page(transaction, since, upto, size))
 
-    def _scan(self, group: Sequence[Follower]) -> Scan:
+    def _scan(self, group: Sequence[Follower], share: Share | None) -> Scan:
         """What has to be read for these. Envelopes only for policies, and for a view that once looked at one."""
         everything = any(one.types is None for one in group)
         types = None if everything else sorted({name for one in group for name in one.types or ()})
         headers = any(one.kind == "policy" or one.checkpoint in self._enveloped for one in group)
-        return Scan(types, sealed=any(one.opens for one in group), headers=headers)
+        streams = share.condition(self._store.database.dialect, "stream") if share else ""
+        return Scan(types, sealed=any(one.opens for one in group), headers=headers, share=streams, for_all=_FOR_ALL)
 
     def _checked(self, group: Sequence[Follower], since: int, stretch: Stretch) -> "_Page":
         """The page, if there is anything in front of a fact that nobody here can read."""
@@ -222,35 +237,44 @@ class Loader:
             return self._head(transaction)
 
     def read(
-        self, follower: Follower, after: int, upto: int, transaction: Transaction | None = None
+        self,
+        follower: Follower,
+        after: int,
+        upto: int,
+        transaction: Transaction | None = None,
+        share: Share | None = None,
     ) -> Iterator[tuple[list[Recorded], int]]:
         """What a follower would be given behind a position, page by page, with the position each reaches.
+
+        `share`: only facts of these streams, and whoever is forgotten.
 
         Raises:
             FollowerHalted: the next event is of a type or version this code does not know.
         """
         while after < upto:
             reached = after
-            for page in self._pages(follower, after, upto, transaction):
+            for page in self._pages(follower, after, upto, transaction, share):
                 yield page.facts(follower), page.upto
                 reached = page.upto
             if reached == after:
                 return
             after = reached
 
-    def _pages(self, follower: Follower, after: int, upto: int, transaction: Transaction | None) -> Iterator["_Page"]:
+    def _pages(
+        self, follower: Follower, after: int, upto: int, transaction: Transaction | None, share: Share | None
+    ) -> Iterator["_Page"]:
         """One stretch, in one page or in several; no snapshot is held behind it."""
-        database, size = self._store.database, min(CHUNK, PAGE)
+        database, size, scan = self._store.database, min(CHUNK, PAGE), self._scan([follower], share)
         if transaction is not None:
-            yield self._page([follower], after, upto, size, transaction)
+            yield self._page([follower], after, upto, size, transaction, scan)
         elif not database.reads_ahead:
             with database.reading() as reading:
-                page = self._page([follower], after, upto, size, reading)
+                page = self._page([follower], after, upto, size, reading, scan)
             yield page
         else:
             with database.reading() as reading:
                 upto = max(after, min(upto, after + STRETCH, self._head(reading)))
-                with closing(self._scan([follower]).pages(reading, after, upto, size)) as pages:
+                with closing(scan.pages(reading, after, upto, size)) as pages:
                     for stretch in pages:
                         yield self._checked([follower], after, stretch)
                         after = stretch.upto
@@ -370,6 +394,14 @@ class _Page:
             return facts
         wanted = frozenset(follower.types)
         return [fact for fact, row in zip(facts, rows, strict=True) if row[1] in wanted]
+
+
+def _reopened(url: str, modules: Sequence[str]) -> Loader:
+    """A loader for a process that was just started, which knows the same events."""
+    for module in modules:
+        importlib.import_module(module)
+    clock = SystemClock()
+    return Loader(open_store(url, clock), [], None, clock)
 
 
 @contextmanager

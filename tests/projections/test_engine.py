@@ -150,7 +150,7 @@ def test_a_rebuild_leads_to_the_replay_wherever_the_live_view_stood(
 ) -> None:
     everything = recorded(*(fact.event for fact in [*facts, *late]))
     with emptied(store), pytest.MonkeyPatch.context() as patch:
-        patch.setattr("projections.engine.rebuild.MOST_ROWS", most)
+        patch.setattr("projections.engine.building.MOST_ROWS", most)
         tape = Tape(store, everything, page, min(live, len(everything)))
         fold(store, guests, everything[: tape.live], page)
         tape.head = lambda: len(facts)  # type: ignore[method-assign]
@@ -207,7 +207,7 @@ def test_a_name_given_after_the_forgetting_survives_rows_that_are_read_again_lat
     renamed = [ContactRenamed(contact_id=ContactId(who), name="Cid") for who in (bob, ann)]
     facts = recorded(*added, forgotten, *renamed)
     with emptied(store), pytest.MonkeyPatch.context() as patch:
-        patch.setattr("projections.engine.rebuild.MOST_ROWS", 1)
+        patch.setattr("projections.engine.building.MOST_ROWS", 1)
         tape = Tape(store, facts, 1, 0)
         rebuild(guests, cast("Loader", tape), lambda _, __: None)
         assert kept(store, guests) == list(guests.replay(facts).values())

@@ -9,7 +9,7 @@ from crm_core.cli.desk import Answer, Desk
 from crm_core.cli.failures import CHECK_FAILED
 from crm_core.cli.look import stack
 
-Workers = Annotated[int, typer.Option("--workers", min=1, help="How many processes read a large log.")]
+Workers = Annotated[int, typer.Option("--workers", min=1, max=16, help="How many processes read a large log.")]
 
 
 def verify(desk: Desk, workers: Workers = 1) -> Answer:

@@ -5,11 +5,12 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from itertools import count
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
+from uuid import UUID
 
 from crm_core.kernel.catalogue import catalogue
 from crm_core.kernel.errors import UnknownEventType
-from crm_core.store.port import Database, Transaction
+from crm_core.store.port import Database, Dialect, Transaction
 
 _PLAIN = re.compile(r"[a-z0-9_.]+")
 _TYPE = itemgetter(1, 2)
@@ -28,16 +29,36 @@ class Stretch:
     unknown: UnknownEventType | None = None
 
 
+class Share(NamedTuple):
+    """One of several parts of all streams, and of all rows that are found by an id: those whose last digit says so."""
+
+    number: int
+    of: int
+
+    def holds(self, key: UUID) -> bool:
+        """Whether this id is in the part."""
+        return (key.int & 15) % self.of == self.number
+
+    def condition(self, dialect: Dialect, column: str) -> str:
+        """The same in SQL."""
+        if dialect.name == "sqlite":
+            return f"(instr('0123456789abcdef', substr({column}, -1)) - 1) % {self.of} = {self.number}"
+        return f"(get_byte(uuid_send({column}), 15) & 15) % {self.of} = {self.number}"
+
+
 class Scan:
     """Finds the facts of some types, and every fact, followed or not, that this code cannot read.
 
     `types`: stored names (None: all). `sealed`: whether personal values will be opened, which takes the place a
-    fact has in its stream. `headers`: whether the envelopes are read too.
+    fact has in its stream. `headers`: whether the envelopes are read too. `share`: only facts of its streams, as
+    SQL, and of the types in `for_all`.
     """
 
-    def __init__(self, types: Sequence[str] | None, *, sealed: bool, headers: bool) -> None:
+    def __init__(
+        self, types: Sequence[str] | None, *, sealed: bool, headers: bool, share: str = "", for_all: Sequence[str] = ()
+    ) -> None:
         place, header = "stream, version" if sealed else "NULL, NULL", "header" if headers else "NULL"
-        condition, self._values = _condition(types)
+        condition, self._values = _condition(types, share, for_all)
         self._sql = (
             f"SELECT position, type, type_version, {place}, at, {header}, sealed, public FROM crm_events "
             f"WHERE position > ? AND position <= ?{condition} ORDER BY position"
@@ -94,24 +115,26 @@ def _readable(rows: list[Any], upto: int) -> Stretch:
     return Stretch(rows[:first], position - 1, UnknownEventType(name, version, position))
 
 
-def _condition(types: Sequence[str] | None) -> tuple[str, list[Any]]:
+def _condition(types: Sequence[str] | None, share: str, for_all: Sequence[str]) -> tuple[str, list[Any]]:
     """That a row is followed, or not known; with its parameters.
 
     Names are written out, since PostgreSQL looks constants up in a hash table and goes through parameters one by one.
     """
-    if types is None:
+    if types is None and not share:
         return "", []
+    values: list[Any] = []
+    followed = [_among(types, values)] if types is not None else []
+    if share:
+        followed.append(f"({share} OR {_among(for_all, values)})")
     readable: dict[tuple[int, ...], list[str]] = {}
     for entry in catalogue:
         versions = tuple(v for v in range(1, entry.version + 1) if catalogue.knows(entry.name, v))
         readable.setdefault(versions, []).append(entry.name)
-    values: list[Any] = []
     known = [
         f"({_among(names, values)} AND type_version IN ({', '.join(map(str, versions))}))"
         for versions, names in readable.items()
     ]
-    followed: list[Any] = []
-    return f" AND ({_among(types, followed)} OR NOT ({' OR '.join(known)}))", [*followed, *values]
+    return f" AND ({' AND '.join(followed)} OR NOT ({' OR '.join(known)}))", values
 
 
 def _among(names: Sequence[str], values: list[Any]) -> str:
@@ -126,4 +149,4 @@ def _among(names: Sequence[str], values: list[Any]) -> str:
     return f"type IN ({', '.join(written)})"
 
 
-__all__ = ["Headers", "Scan", "Stretch"]
+__all__ = ["Headers", "Scan", "Share", "Stretch"]

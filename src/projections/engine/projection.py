@@ -194,9 +194,13 @@ class Projection(Generic[Row]):
         """To be called first by a reader who reads the position and then the rows; see `Table.pin`."""
         self.table.pin(transaction)
 
-    def rebuild(self, loader: Loader, progress: Progress) -> int:
+    def rebuild(self, loader: Loader, progress: Progress, workers: int = 1) -> int:
         """Fold it anew from the first fact, beside the live rows, and swap; the position it reached."""
-        return rebuild(self, loader, progress)
+        return rebuild(self, loader, progress, workers)
+
+    def __reduce__(self) -> str:
+        """In another process: the view that its module has under its name."""
+        return self.function.__name__
 
 
 def projection(
