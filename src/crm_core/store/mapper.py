@@ -15,6 +15,7 @@ from crm_core.kernel.messages import Event
 from crm_core.kernel.recorded import Recorded
 from crm_core.ledger.chain import lp
 from crm_core.store.keys import KeyRing, Sealer
+from crm_core.store.withholding import Withholding
 
 LARGEST = 256 * 1024
 """No stored event is larger than this many bytes."""
@@ -226,23 +227,22 @@ class EventMapper(Mapper[UUID]):
     def _recorded_withheld(rows: Sequence[tuple[Any, ...]], headers: ReadsHeader) -> list[Recorded]:
         """The same where nothing is opened: what rebuilds do a million times, so with as few steps as can be."""
         facts = []
-        readers: dict[str, tuple[int, Any, EventType]] = {}
+        readers: dict[str, tuple[int, Any, EventType, Withholding]] = {}
         for position, name, type_version, _, _, at, header, sealed, public in rows:
             if name not in readers:
                 entry = catalogue.named(name)
-                readers[name] = (entry.version, entry.cls.__pydantic_validator__.validate_json, entry)
-            current, validate, entry = readers[name]
-            try:
-                if type_version != current:
-                    event = entry.read(type_version, public, withheld(sealed) if sealed else "{}")
-                elif not sealed:
-                    event = validate(public)
-                elif public == "{}":
-                    event = validate(withheld(sealed))
-                else:
-                    event = validate(f"{public[:-1]},{withheld(sealed)[1:]}")
-            except ValidationError:
+                validate = entry.cls.__pydantic_validator__.validate_json
+                readers[name] = (entry.version, validate, entry, _withholding(entry))
+            current, validate, entry, withholding = readers[name]
+            if type_version != current:
                 event = entry.read(type_version, public, withheld(sealed) if sealed else "{}")
+            elif sealed:
+                event = withholding.read(public, sealed)
+            else:
+                try:
+                    event = validate(public)
+                except ValidationError:
+                    event = entry.read(type_version, public, "{}")
             facts.append(Recorded(position, event, at, header or headers))
         return facts
 
@@ -252,6 +252,16 @@ class EventMapper(Mapper[UUID]):
             opened = self._keys.open(subject, place, blob)
             parts.append(opened.decode()[1:-1] if opened is not None else _gone(names, "erased"))
         return "{" + ",".join(parts) + "}"
+
+
+_WITHHOLDING: dict[type[Event], Withholding] = {}
+
+
+def _withholding(entry: EventType) -> Withholding:
+    """The reader of a type, made once."""
+    if entry.cls not in _WITHHOLDING:
+        _WITHHOLDING[entry.cls] = Withholding(entry, withheld)
+    return _WITHHOLDING[entry.cls]
 
 
 def binding(type_name: str, stream: object, version: int) -> bytes:
