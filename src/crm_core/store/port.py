@@ -137,7 +137,7 @@ class Database(ABC):
     durability: str
     reads_ahead: bool = False
     """Whether its transactions have `chunks`, on a connection that is nobody else's meanwhile."""
-    shared: bool = True
+    elsewhere: bool = True
     """Whether other processes can open it too; then it can be pickled, and what comes of that opens it anew."""
     breaks: int = 0
     """How often a connection broke: what was read before, and was not durable, may never have been."""

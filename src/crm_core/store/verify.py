@@ -69,7 +69,7 @@ def verify(database: Database, progress: Callable[[int], None] = lambda _: None,
 def _audited(database: Database, progress: Callable[[int], None], workers: int) -> Part:
     """The whole log, if nothing is strange about it: what was there at first by all workers, what came since by us."""
     before, whole = nothing(), nothing()
-    if workers > 1 and database.shared:
+    if workers > 1 and database.elsewhere:
         for part in _by_workers(database, workers):
             before = joined(before, part)
             progress(before.position)

@@ -34,7 +34,7 @@ def rebuild(projection: "Projection[Any]", loader: Loader, progress: Progress, w
     building = Building(projection, loader)
     position, head = 0, loader.head()
     progress(position, head)
-    if workers > 1 and loader.database.shared:
+    if workers > 1 and loader.database.elsewhere:
         building.begin()
         position = fold_shares(projection, loader, building.ours, head, workers, progress)
         head = loader.head()
