@@ -35,6 +35,8 @@ _VIEWABLE, _FOLLOWER = arguments.method_names(Viewable), arguments.method_names(
 _A_VIEW = "a view, such as projections.pipeline, not its name"
 _ONE_COMMAND = (Command, Request)
 """What Python could go through as if it were many."""
+_MOST_WORKERS = 16
+"""How many processes may share a rebuild or a verification."""
 
 
 def _unwatched(_done: int, _of: int) -> None:
@@ -295,10 +297,19 @@ class CRM:
             self._store.database.barrier()
         return View(self._reader, projection, None)
 
-    def verify(self, progress: Callable[[int], None] = lambda _: None) -> Verdict:
-        """Recompute the whole log's chain, columns and links; see `crm verify`."""
+    def verify(self, progress: Callable[[int], None] = lambda _: None, *, workers: int = 1) -> Verdict:
+        """Recompute the whole log's chain, columns and links; see `crm verify`.
+
+        Args:
+            progress: called with the number of events read so far.
+            workers: how many processes read, where other processes can open the log. A program that asks for
+                more than one keeps its own start under `if __name__ == "__main__":`, as `multiprocessing` says.
+
+        Raises:
+            Invalid: no whole number of workers.
+        """
         arguments.function("progress", progress)
-        return verify(self._store.database, progress)
+        return verify(self._store.database, progress, _workers(workers))
 
     # -- following ------------------------------------------------------------------------------
 
@@ -422,16 +433,25 @@ class CRM:
         if failure:
             raise failure[0]
 
-    def rebuild(self, projection: Any, progress: Callable[[int, int], None] = _unwatched) -> int:
+    def rebuild(self, projection: Any, progress: Callable[[int, int], None] = _unwatched, *, workers: int = 1) -> int:
         """Fold a view anew from the first event, beside the live one; returns the position it reached.
 
+        Args:
+            projection: the view.
+            progress: called with the position reached and the position to reach.
+            workers: how many processes fold, at most 16, where other processes can open the log and the view's
+                rows each belong to one stream, as the pipeline's do. A program that asks for more than one keeps
+                its own start under `if __name__ == "__main__":`, as `multiprocessing` says.
+
         Raises:
-            Invalid: it is no view that can be rebuilt.
+            Invalid: it is no view that can be rebuilt, or no whole number of workers.
+            FollowerHalted: a fact of an unknown type, or a fold that raised; the live view stays.
+            FollowError: another rebuild took over, or several workers cannot share this view.
         """
         self._store.require_writable("nothing can be rebuilt")
         arguments.thing("projection", projection, [*_VIEWABLE, "rebuild"], _A_VIEW)
         arguments.function("progress", progress)
-        return int(projection.rebuild(self._loader, progress))
+        return int(projection.rebuild(self._loader, progress, _workers(workers)))
 
     def status(self) -> Status:
         """Where everything stands; for probes and `crm status`."""
@@ -477,6 +497,13 @@ def _followers(follow: Iterable[Follower]) -> Iterator[Follower]:
 def _position(field: str, asked: Receipt | int) -> int:
     """A position from a receipt or a number."""
     return position_of(field, asked.position if isinstance(asked, Receipt) else asked)
+
+
+def _workers(asked: int) -> int:
+    """A number of processes, checked."""
+    if arguments.whole("workers", asked, 1) > _MOST_WORKERS:
+        arguments.wrong("workers", f"must be at most {_MOST_WORKERS}")
+    return asked
 
 
 def _request(one: Command | Request, actor: Actor | None) -> Request:

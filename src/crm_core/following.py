@@ -1,28 +1,38 @@
 """Following the log: one loader reads it in order, decodes once, and feeds every view and policy."""
 
+import importlib
 import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
 from crm_core.contact.events import PersonForgotten
+from crm_core.kernel.catalogue import catalogue
 from crm_core.kernel.errors import CRMError, FollowerHalted, StoreError
 from crm_core.kernel.recorded import Receipt, Recorded
+from crm_core.kernel.time import SystemClock
 from crm_core.store.forking import renewed
-from crm_core.store.opening import Store
+from crm_core.store.opening import Store, open_store
 from crm_core.store.port import Database, StreamsMoved, Transaction, UniqueViolation, unswept
+from crm_core.store.scanning import Headers, Scan, Share, Stretch
 from crm_core.writing import Request
 
-__all__ = ["Follower", "Loader", "Overtaken", "Request", "Work"]
+__all__ = ["Follower", "Loader", "Overtaken", "Request", "Share", "Work"]
 
 logger = logging.getLogger("crm_core.following")
-PAGE = 5_000
-"""How many followed facts are read at a time."""
+PAGE = 20_000
+"""How many followed facts are taken in in one transaction: the more, the fewer rows are read and written twice."""
+CHUNK = 2_000
+"""How many are read at a time where nothing is written between."""
 STRETCH = 200_000
 """How many positions one transaction may pass at most."""
+
+
+_FOR_ALL = ("person.forgotten",)
+"""What every share of a view is given: whoever is forgotten may have rows anywhere."""
 
 
 @dataclass(slots=True)
@@ -112,8 +122,14 @@ class Loader:
         self._writer = writer
         self._clock = clock
         self._prepared: set[str] = set()
+        self._enveloped: set[str] = set()
         self._noted: dict[str, str] = {}
         self._guard = renewed(self, "_guard", threading.Lock)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """In another process: the same log through connections of its own, for reading and for rows."""
+        modules = {entry.cls.__module__ for entry in catalogue} - {"__main__"}
+        return _reopened, (self._store.url, sorted(modules))
 
     def positions(self) -> dict[str, int]:
         """Checkpoint name → position; a follower that never began is left out."""
@@ -163,7 +179,8 @@ class Loader:
             raise
 
     def _stretch(self, group: Sequence[Follower], since: int, upto: int) -> bool:
-        page = self._page(group, since, upto)
+        with self._store.database.reading() as transaction:
+            page = self._page(group, since, upto, PAGE, transaction, self._scan(group, None))
         moved = [self._folded(follower, page, since) for follower in group] if page.upto > since else []
         return any(moved)
 
@@ -181,28 +198,31 @@ class Loader:
         return all(positions.get(one.checkpoint, -1) >= upto for one in followers)
 
     def _page(
-        self, group: Sequence[Follower], since: int, upto: int, transaction: Transaction | None = None
+        self, group: Sequence[Follower], since: int, upto: int, size: int, transaction: Transaction, scan: Scan
     ) -> "_Page":
-        if transaction is None:
-            with self._store.database.reading() as reading:
-                return self._page(group, since, upto, reading)
-        log = self._store.log
-        wanted = (
-            None
-            if any(one.types is None for one in group)
-            else sorted({name for one in group for name in one.types or ()})
-        )
-        upto = max(since, min(upto, since + STRETCH, log.head(transaction).position))
-        rows = log.page(transaction, since, upto, wanted, PAGE)
-        if len(rows) == PAGE:
-            upto = rows[-1][0]
-        unknown = log.unknown_type(transaction, since, upto)
-        if unknown is not None:
-            upto = (unknown.position or 1) - 1
-            if upto == since:
-                raise FollowerHalted(", ".join(one.name for one in group), since + 1, str(unknown))
-            rows = [row for row in rows if row[0] <= upto]
-        return _Page(self._store, rows, upto)
+        upto = max(since, min(upto, since + STRETCH, self._head(transaction)))
+        return self._checked(group, since, scan.page(transaction, since, upto, size))
+
+    def _scan(self, group: Sequence[Follower], share: Share | None) -> Scan:
+        """What has to be read for these. Envelopes only for policies, and for a view that once looked at one."""
+        everything = any(one.types is None for one in group)
+        types = None if everything else sorted({name for one in group for name in one.types or ()})
+        headers = any(one.kind == "policy" or one.checkpoint in self._enveloped for one in group)
+        streams = share.condition(self._store.database.dialect, "stream") if share else ""
+        return Scan(types, sealed=any(one.opens for one in group), headers=headers, share=streams, for_all=_FOR_ALL)
+
+    def _checked(self, group: Sequence[Follower], since: int, stretch: Stretch) -> "_Page":
+        """The page, if there is anything in front of a fact that nobody here can read."""
+        if stretch.unknown and stretch.upto == since:
+            raise FollowerHalted(", ".join(one.name for one in group), since + 1, str(stretch.unknown))
+
+        def asked() -> None:
+            self._enveloped.update(one.checkpoint for one in group)
+
+        return _Page(self._store, stretch, Headers(self._store.database, stretch.rows, asked))
+
+    def _head(self, transaction: Transaction) -> int:
+        return self._store.log.head(transaction).position
 
     # -- reading without moving on --------------------------------------------------------------
 
@@ -214,22 +234,50 @@ class Loader:
     def head(self) -> int:
         """The newest position."""
         with self._store.database.looking() as transaction:
-            return self._store.log.head(transaction).position
+            return self._head(transaction)
 
     def read(
-        self, follower: Follower, after: int, upto: int, transaction: Transaction | None = None
+        self,
+        follower: Follower,
+        after: int,
+        upto: int,
+        transaction: Transaction | None = None,
+        share: Share | None = None,
     ) -> Iterator[tuple[list[Recorded], int]]:
         """What a follower would be given behind a position, page by page, with the position each reaches.
+
+        `share`: only facts of these streams, and whoever is forgotten.
 
         Raises:
             FollowerHalted: the next event is of a type or version this code does not know.
         """
         while after < upto:
-            page = self._page([follower], after, upto, transaction)
-            if page.upto == after:
+            reached = after
+            for page in self._pages(follower, after, upto, transaction, share):
+                yield page.facts(follower), page.upto
+                reached = page.upto
+            if reached == after:
                 return
-            yield page.facts(follower), page.upto
-            after = page.upto
+            after = reached
+
+    def _pages(
+        self, follower: Follower, after: int, upto: int, transaction: Transaction | None, share: Share | None
+    ) -> Iterator["_Page"]:
+        """One stretch, in one page or in several; no snapshot is held behind it."""
+        database, size, scan = self._store.database, min(CHUNK, PAGE), self._scan([follower], share)
+        if transaction is not None:
+            yield self._page([follower], after, upto, size, transaction, scan)
+        elif not database.reads_ahead:
+            with database.reading() as reading:
+                page = self._page([follower], after, upto, size, reading, scan)
+            yield page
+        else:
+            with database.reading() as reading:
+                upto = max(after, min(upto, after + STRETCH, self._head(reading)))
+                with closing(scan.pages(reading, after, upto, size)) as pages:
+                    for stretch in pages:
+                        yield self._checked([follower], after, stretch)
+                        after = stretch.upto
 
     def hold(self, transaction: Transaction, follower: Follower) -> int:
         """Where a follower stands; nobody moves it until the transaction ends."""
@@ -327,21 +375,33 @@ class _Page:
     """Rows read once, decoded once for readers that may see personal values and once for those that may not."""
 
     store: Store
-    rows: list[Any]
-    upto: int
-    _decoded: dict[bool, list[Recorded]] | None = None
+    stretch: Stretch
+    headers: Headers
+    _decoded: dict[bool, list[Recorded]] = field(default_factory=dict)
+
+    @property
+    def upto(self) -> int:
+        """The position that whoever has taken in the page has reached."""
+        return self.stretch.upto
 
     def facts(self, follower: Follower) -> list[Recorded]:
         """What this follower gets of the page."""
-        if self._decoded is None:
-            self._decoded = {}
+        rows = self.stretch.rows
         if follower.opens not in self._decoded:
-            self._decoded[follower.opens] = self.store.mapper(opens=follower.opens).recorded(self.rows)
+            self._decoded[follower.opens] = self.store.mapper(opens=follower.opens).recorded(rows, self.headers)
         facts = self._decoded[follower.opens]
         if follower.types is None:
             return facts
         wanted = frozenset(follower.types)
-        return [fact for fact, row in zip(facts, self.rows, strict=True) if row[1] in wanted]
+        return [fact for fact, row in zip(facts, rows, strict=True) if row[1] in wanted]
+
+
+def _reopened(url: str, modules: Sequence[str]) -> Loader:
+    """A loader for a process that was just started, which knows the same events."""
+    for module in modules:
+        importlib.import_module(module)
+    clock = SystemClock()
+    return Loader(open_store(url, clock), [], None, clock)
 
 
 @contextmanager

@@ -150,7 +150,7 @@ def test_a_rebuild_leads_to_the_replay_wherever_the_live_view_stood(
 ) -> None:
     everything = recorded(*(fact.event for fact in [*facts, *late]))
     with emptied(store), pytest.MonkeyPatch.context() as patch:
-        patch.setattr("projections.engine.rebuild.MOST_ROWS", most)
+        patch.setattr("projections.engine.building.MOST_ROWS", most)
         tape = Tape(store, everything, page, min(live, len(everything)))
         fold(store, guests, everything[: tape.live], page)
         tape.head = lambda: len(facts)  # type: ignore[method-assign]
@@ -198,3 +198,16 @@ def test_a_row_that_was_forgotten_and_told_again_in_one_page_is_written(store: S
     fold(store, guests, facts[:1])
     fold(store, guests, facts[1:])
     assert kept(store, guests) == list(guests.replay(facts).values()) == [Guest(ann, PEOPLE[1], "Ann", None, 0)]
+
+
+def test_a_name_given_after_the_forgetting_survives_rows_that_are_read_again_later(store: Store) -> None:
+    ann, bob = PEOPLE[:2]
+    added = [ContactAdded(contact_id=ContactId(who), name="Ann") for who in (ann, bob)]
+    forgotten = PersonForgotten(contact_id=ContactId(bob), lead_id=None, subjects=(bob,), ground="objection")
+    renamed = [ContactRenamed(contact_id=ContactId(who), name="Cid") for who in (bob, ann)]
+    facts = recorded(*added, forgotten, *renamed)
+    with emptied(store), pytest.MonkeyPatch.context() as patch:
+        patch.setattr("projections.engine.building.MOST_ROWS", 1)
+        tape = Tape(store, facts, 1, 0)
+        rebuild(guests, cast("Loader", tape), lambda _, __: None)
+        assert kept(store, guests) == list(guests.replay(facts).values())

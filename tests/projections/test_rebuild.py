@@ -34,7 +34,7 @@ def crm(
     request: pytest.FixtureRequest, store_url: str, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[CRM]:
     """A lot happened; pages are small, and rows leave memory early or never."""
-    monkeypatch.setattr("projections.engine.rebuild.MOST_ROWS", request.param)
+    monkeypatch.setattr("projections.engine.building.MOST_ROWS", request.param)
     monkeypatch.setattr("crm_core.following.PAGE", 20)
     with CRM.open(store_url, follow=standard(), clock=clock) as opened:
         a_lot_happens(opened, rounds=12)
@@ -136,7 +136,7 @@ def test_what_a_killed_rebuild_left_behind_is_erased_with_the_rest(crm: CRM) -> 
 
 
 def test_of_two_rebuilds_at_once_one_gives_way(crm: CRM, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("projections.engine.rebuild.MOST_ROWS", 5)
+    monkeypatch.setattr("projections.engine.building.MOST_ROWS", 5)
     before = crm.view(timeline).rows
 
     def interrupt(done: int, of: int) -> None:

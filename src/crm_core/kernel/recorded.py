@@ -1,7 +1,7 @@
 """The envelope: what is known about a fact besides the fact."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -17,6 +17,8 @@ from crm_core.kernel.time import stamp, unstamp
 
 _KINDS = ("user", "integration", "policy", "import", "customer", "machine")
 _LONGEST_ACTOR = 200
+_instant = datetime.fromisoformat
+"""What `unstamp` does, without a call in between: folds ask every fact for its time."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -90,12 +92,13 @@ class Recorded:
     `position` is its place in the log, from 1; `at` when it happened in the world, `recorded_at` when
     the log learnt it (never decreasing along positions); `stream` and `version` its place in its
     aggregate's history, from 1; `by` who did it. `regards` are the other things it is about. The
-    header is parsed when first asked for, since a fold rarely needs more than `at`.
+    header is parsed when first asked for, and may be read only then, since a fold rarely needs more
+    than `at`.
     """
 
     __slots__ = ("_at", "_header", "_parsed", "event", "position")
 
-    def __init__(self, position: int, event: Event, at: str, header: str) -> None:
+    def __init__(self, position: int, event: Event, at: str, header: str | Callable[[int], str]) -> None:
         self.position = position
         self.event = event
         self._at = at
@@ -128,13 +131,19 @@ class Recorded:
     def header(self) -> dict[str, Any]:
         """The whole envelope as stored."""
         if self._parsed is None:
-            self._parsed = json.loads(self._header)
+            self._parsed = json.loads(self._text())
         return self._parsed
+
+    def _text(self) -> str:
+        """The header as stored, read now if it was not read before."""
+        if not isinstance(self._header, str):
+            self._header = self._header(self.position)
+        return self._header
 
     @property
     def at(self) -> datetime:
         """When it happened in the world."""
-        return unstamp(self._at)
+        return _instant(self._at)
 
     @property
     def recorded_at(self) -> datetime:
@@ -218,10 +227,10 @@ class Recorded:
         return f"<Recorded {self.position} {self.type} of {self.stream} v{self.version}>"
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Recorded) and (self._header, self.event) == (other._header, other.event)
+        return isinstance(other, Recorded) and (self._text(), self.event) == (other._text(), other.event)
 
     def __hash__(self) -> int:
-        return hash(self._header)
+        return hash(self._text())
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-able: the envelope, the sentence, and the event's fields, in the shape of version `event_version`."""

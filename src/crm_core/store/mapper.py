@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID
 
 from eventsourcing.persistence import JSONTranscoder, Mapper, StoredEvent
@@ -15,9 +15,17 @@ from crm_core.kernel.messages import Event
 from crm_core.kernel.recorded import Recorded
 from crm_core.ledger.chain import lp
 from crm_core.store.keys import KeyRing, Sealer
+from crm_core.store.withholding import Withholding
 
 LARGEST = 256 * 1024
 """No stored event is larger than this many bytes."""
+ReadsHeader: TypeAlias = Callable[[int], str]
+"""The header at a position, for facts whose rows were read without."""
+
+
+def _unread(position: int) -> str:
+    msg = f"the header of position {position} was not read"
+    raise LookupError(msg)
 
 
 class StoredRow(StoredEvent):
@@ -205,34 +213,37 @@ class EventMapper(Mapper[UUID]):
             return "{}"
         return self._opened(binding(type_name, stream, version), sealed) if self._opens else withheld(sealed)
 
-    def recorded(self, rows: Sequence[tuple[Any, ...]]) -> list[Recorded]:
-        """Facts with envelopes, from rows of `COLUMNS`."""
+    def recorded(self, rows: Sequence[tuple[Any, ...]], headers: ReadsHeader = _unread) -> list[Recorded]:
+        """Facts with envelopes, from rows of `COLUMNS`; `headers` reads those that the rows lack."""
         if not self._opens:
-            return self._recorded_withheld(rows)
-        self._keys.prefetch(subject for row in rows for subject, _, _ in unsealed(row[7]))
+            return self._recorded_withheld(rows, headers)
+        self._keys.prefetch(subject for row in rows if row[7] for subject, _, _ in unsealed(row[7]))
         return [
-            Recorded(position, self.read(name, type_version, stream, version, public, sealed), at, header)
+            Recorded(position, self.read(name, type_version, stream, version, public, sealed), at, header or headers)
             for position, name, type_version, stream, version, at, header, sealed, public in rows
         ]
 
     @staticmethod
-    def _recorded_withheld(rows: Sequence[tuple[Any, ...]]) -> list[Recorded]:
+    def _recorded_withheld(rows: Sequence[tuple[Any, ...]], headers: ReadsHeader) -> list[Recorded]:
         """The same where nothing is opened: what rebuilds do a million times, so with as few steps as can be."""
         facts = []
-        readers: dict[str, tuple[int, Any, EventType]] = {}
+        readers: dict[str, tuple[int, Any, EventType, Withholding]] = {}
         for position, name, type_version, _, _, at, header, sealed, public in rows:
             if name not in readers:
                 entry = catalogue.named(name)
-                readers[name] = (entry.version, entry.cls.__pydantic_validator__.validate_json, entry)
-            current, validate, entry = readers[name]
-            if type_version != current or public == "{}":
+                validate = entry.cls.__pydantic_validator__.validate_json
+                readers[name] = (entry.version, validate, entry, _withholding(entry))
+            current, validate, entry, withholding = readers[name]
+            if type_version != current:
                 event = entry.read(type_version, public, withheld(sealed) if sealed else "{}")
+            elif sealed:
+                event = withholding.read(public, sealed)
             else:
                 try:
-                    event = validate(f"{public[:-1]},{withheld(sealed)[1:]}" if sealed else public)
+                    event = validate(public)
                 except ValidationError:
-                    event = entry.read(type_version, public, withheld(sealed) if sealed else "{}")
-            facts.append(Recorded(position, event, at, header))
+                    event = entry.read(type_version, public, "{}")
+            facts.append(Recorded(position, event, at, header or headers))
         return facts
 
     def _opened(self, place: bytes, sealed: bytes) -> str:
@@ -241,6 +252,16 @@ class EventMapper(Mapper[UUID]):
             opened = self._keys.open(subject, place, blob)
             parts.append(opened.decode()[1:-1] if opened is not None else _gone(names, "erased"))
         return "{" + ",".join(parts) + "}"
+
+
+_WITHHOLDING: dict[type[Event], Withholding] = {}
+
+
+def _withholding(entry: EventType) -> Withholding:
+    """The reader of a type, made once."""
+    if entry.cls not in _WITHHOLDING:
+        _WITHHOLDING[entry.cls] = Withholding(entry, withheld)
+    return _WITHHOLDING[entry.cls]
 
 
 def binding(type_name: str, stream: object, version: int) -> bytes:

@@ -2,7 +2,7 @@
 
 import gc
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -80,6 +80,13 @@ class Transaction(ABC):
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> Rows:
         """Run one statement."""
 
+    def chunks(self, sql: str, parameters: Sequence[Any], size: int) -> Generator[list[Any]]:
+        """A question's rows, `size` at a time, while the database goes on looking; only where it `reads_ahead`.
+
+        Nothing else can be asked in this transaction before the last chunk; whoever stops early closes the iterator.
+        """
+        raise NotImplementedError
+
     @abstractmethod
     def script(self, sql: str) -> None:
         """Run several statements without parameters."""
@@ -111,6 +118,13 @@ class Transaction(ABC):
         """A condition that the column is one of the values, and its parameters."""
 
     @abstractmethod
+    def listed(self, kinds: Sequence[str], rows: Sequence[Sequence[Any]]) -> tuple[str, list[Any]]:
+        """These rows as a table `listed` with columns c0, c1, …, to stand behind FROM, and its parameters.
+
+        `kinds`: what each column holds: uuid (told as text), integer or text.
+        """
+
+    @abstractmethod
     def lock_log(self, then: str = "SELECT 1") -> Any:
         """Become the only one who appends, until the transaction ends; then run one more statement, for its first row.
 
@@ -125,6 +139,10 @@ class Database(ABC):
     durability: str
     prefix: str = ""
     """What the names of views begin with."""
+    reads_ahead: bool = False
+    """Whether its transactions have `chunks`, on a connection that is nobody else's meanwhile."""
+    elsewhere: bool = True
+    """Whether other processes can open it too; then it can be pickled, and what comes of that opens it anew."""
     breaks: int = 0
     """How often a connection broke: what was read before, and was not durable, may never have been."""
 

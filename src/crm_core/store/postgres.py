@@ -2,11 +2,12 @@
 
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from functools import lru_cache
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from functools import lru_cache, partial
 from hashlib import blake2b
-from typing import Any
+from itertools import islice
+from typing import Any, cast
 
 import psycopg
 from psycopg import errors
@@ -14,6 +15,7 @@ from psycopg import errors
 from crm_core.kernel.errors import CRMError, DatabaseUnavailable, Invalid, ReadOnly, StoreError
 from crm_core.ledger.chain import state_digest
 from crm_core.store.calling import CallingConnection
+from crm_core.store.copying import copy_in
 from crm_core.store.forking import of_this_process, renewed
 from crm_core.store.mapper import Entry
 from crm_core.store.port import Database, Dialect, Rows, StreamsMoved, Transaction, UniqueViolation
@@ -88,6 +90,12 @@ class PostgresTransaction(Transaction):
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> Rows:
         return self._ready().execute(_numbered(sql), parameters, prepare=True)
 
+    def chunks(self, sql: str, parameters: Sequence[Any], size: int) -> Generator[list[Any]]:
+        found = self._ready().stream(_numbered(sql), parameters, binary=True, size=size)
+        with closing(cast("Generator[Any]", found)) as rows:
+            while chunk := list(islice(rows, size)):
+                yield chunk
+
     def script(self, sql: str) -> None:
         self._ready().execute(sql.encode())
 
@@ -102,9 +110,7 @@ class PostgresTransaction(Transaction):
             cursor.execute(statement, [value for _, _, rows in filled for row in rows for value in row], prepare=True)
             return
         for table, columns, rows in filled:
-            with cursor.copy(f"COPY {table} ({','.join(columns)}) FROM STDIN") as copy:
-                for row in rows:
-                    copy.write_row(row)
+            copy_in(cursor, table, columns, rows)
 
     def insert_absent(self, table: str, columns: Mapping[str, str], rows: Sequence[tuple[Any, ...]]) -> int:
         arrays = ", ".join(f"%s::{getattr(DIALECT, kind)}[]" for kind in columns.values())
@@ -130,13 +136,20 @@ class PostgresTransaction(Transaction):
         staged = f"staged_{table}"
         cursor.execute(f"CREATE TEMP TABLE IF NOT EXISTS {staged} (LIKE {table}) ON COMMIT DELETE ROWS")
         cursor.execute(f"TRUNCATE pg_temp.{staged}")
-        with cursor.copy(f"COPY pg_temp.{staged} ({names}) FROM STDIN") as copy:
-            for row in rows:
-                copy.write_row(row)
+        copy_in(cursor, f"pg_temp.{staged}", columns, rows)
         cursor.execute(f"INSERT INTO {table} ({names}) SELECT {names} FROM pg_temp.{staged} {conflict}")
 
     def where_in(self, column: str, values: Sequence[Any]) -> tuple[str, list[Any]]:
         return f"{column} = ANY(?)", [list(values)]
+
+    def listed(self, kinds: Sequence[str], rows: Sequence[Sequence[Any]]) -> tuple[str, list[Any]]:
+        arrays = ", ".join(f"?::{getattr(DIALECT, kind)}[]" for kind in kinds)
+        columns = ", ".join(f"c{number}" for number in range(len(kinds)))
+        values = [
+            _text_array(column) if kind == "text" else _plain_array(column)
+            for kind, column in zip(kinds, zip(*rows, strict=True), strict=True)
+        ]
+        return f"unnest({arrays}) AS listed({columns})", values
 
     def lock_log(self, then: str = "SELECT 1") -> Any:
         key, begin = self._lock_key, f"{self._begin}; " if self._begin else ""
@@ -196,6 +209,7 @@ class PostgresDatabase(Database):
     """
 
     dialect = DIALECT
+    reads_ahead = psycopg.capabilities.has_stream_chunked()
 
     def __init__(self, conninfo: str, schema: str, *, durability: str = "full", read_only: bool = False) -> None:
         self.schema = schema
@@ -208,6 +222,9 @@ class PostgresDatabase(Database):
         self.closed = False
         digest = blake2b(f"crm log/{schema}".encode(), digest_size=8).digest()
         self.lock_key = int.from_bytes(digest, "big", signed=True)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return partial(PostgresDatabase, self._conninfo, self.schema, durability=self.durability), ()
 
     def _connect(self) -> CallingConnection:
         try:

@@ -1,10 +1,12 @@
 """SQLite: one file (or memory), one writer at a time, every commit synced to disk."""
 
+import json
+import os
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -78,6 +80,10 @@ class SqliteTransaction(Transaction):
     def where_in(self, column: str, values: Sequence[Any]) -> tuple[str, list[Any]]:
         return _where_in(column, values)
 
+    def listed(self, kinds: Sequence[str], rows: Sequence[Sequence[Any]]) -> tuple[str, list[Any]]:
+        columns = ", ".join(f"json_extract(value, '$[{number}]') AS c{number}" for number in range(len(kinds)))
+        return f"(SELECT {columns} FROM json_each(?)) AS listed", [json.dumps(rows)]
+
     def lock_log(self, then: str = "SELECT 1") -> Any:
         return self._connection.execute(then).fetchone()  # BEGIN IMMEDIATE made us the only writer
 
@@ -107,12 +113,16 @@ class SqliteDatabase(Database):
         self.path = path
         self.durability = durability
         self._memory = path == ":memory:"
+        self.elsewhere = not self._memory
         self._local = threading.local()
         self._all: list[sqlite3.Connection] = []
         self._write_lock = renewed(self, "_write_lock", threading.RLock)
         self._shared = self._connect() if self._memory else None
         self.closed = False
         kept_from_children(self)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return partial(SqliteDatabase, os.path.realpath(self.path), durability=self.durability), ()
 
     def _connect(self) -> sqlite3.Connection:
         try:

@@ -3,7 +3,7 @@
 import types
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, Literal, NewType, TypeAlias, Union, get_args, get_origin, get_type_hints
 from uuid import UUID
@@ -166,7 +166,11 @@ def _read(value: Any) -> Any:
 
 
 def _stamp(instant: datetime) -> str:
-    return stamp(to_utc(instant))
+    return stamp(_utc(instant))
+
+
+def _utc(instant: datetime) -> datetime:
+    return instant if instant.tzinfo is UTC else to_utc(instant)
 
 
 UUIDS = Kind("uuid", UUID, "must be an identifier (UUID)", UUID, Way(str, UUID), plain=str)
@@ -180,7 +184,7 @@ INSTANT = Kind(
     "must be a time with its zone, such as 2024-03-01T09:30:00Z",
     lambda text: to_utc(datetime.fromisoformat(text)),
     Way(_stamp, unstamp),
-    Way(to_utc, to_utc),
+    Way(_utc, _utc),
     _stamp,
 )
 DAY = Kind(
@@ -196,11 +200,6 @@ DECIMAL = Kind("decimal", Decimal, "must be a number", _number, Way(str, Decimal
 _PLAIN: dict[type, Kind] = {
     UUID: UUIDS, str: TEXT, int: INTEGER, bool: BOOLEAN, datetime: INSTANT, date: DAY, Decimal: DECIMAL,
 }  # fmt: skip
-
-
-def or_none(convert: Convert) -> Convert:
-    """The same conversion, None staying None."""
-    return lambda value: None if value is None else convert(value)
 
 
 def money_of(minor: int | None, currency: str | None) -> Money | None:

@@ -1,7 +1,7 @@
 """Rows in memory while facts are folded into them: the same code for one fact, a page, and a rebuild."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from uuid import UUID
 
@@ -10,6 +10,7 @@ from crm_core.kernel.errors import CRMError, FollowerHalted
 from crm_core.kernel.personal import ERASED
 from crm_core.kernel.recorded import Recorded
 from crm_core.kernel.replacing import replace
+from projections.engine.places import flat, place_of_key
 
 if TYPE_CHECKING:
     from projections.engine.projection import Projection
@@ -18,7 +19,7 @@ Row = TypeVar("Row")
 
 
 class Holding(Generic[Row]):
-    """Rows by key, and how facts change them.
+    """Rows by the place of their key (`place_of_key`), and how facts change them.
 
     When a person is forgotten, every personal column of that person's rows is erased, at that place in
     the order of facts, whatever the fold itself makes of the event. `forgotten` collects these people.
@@ -47,11 +48,11 @@ class Holding(Generic[Row]):
 
     def admit(self, rows: dict[Any, Row]) -> None:
         """Hold these rows too, as they were before anything was folded; who was forgotten since stays forgotten."""
+        if self.forgotten:
+            rows = {place: self._erased(row, self.forgotten) for place, row in rows.items()}
         self.rows.update(rows)
         if self._whose is not None:
             self._note(rows)
-        if self.forgotten:
-            self._scrub(tuple(self.forgotten))
 
     def drop(self) -> None:
         """Let go of every row."""
@@ -60,18 +61,24 @@ class Holding(Generic[Row]):
         self._whose = None
 
     def _fold(self, facts: Sequence[Recorded], keys: Sequence[Any]) -> None:
-        rows, get, fold, with_key = self.rows, self.rows.get, self._projection.function, self._projection.with_key
         fact = None
         try:
-            for fact, found in zip(facts, keys, strict=True):
-                if found is None:
-                    continue
-                for key in found if found.__class__ is list else (found,):
-                    row = fold(get(key), fact.event, fact, key) if with_key else fold(get(key), fact.event, fact)
-                    if row is None:
-                        rows.pop(key, None)
-                    else:
-                        rows[key] = row
+            if self._projection.with_key:
+                for fact, found in zip(facts, keys, strict=True):
+                    self._fold_with_key(fact, found)
+            else:
+                rows, get, fold = self.rows, self.rows.get, self._projection.function
+                for fact, found in zip(facts, keys, strict=True):
+                    if found is None:
+                        continue
+                    for key in found if found.__class__ is list else (found,):
+                        place = key.int if isinstance(key, UUID) else key
+                        before = get(place)
+                        row = fold(before, fact.event, fact)
+                        if row is None:
+                            rows.pop(place, None)
+                        elif row is not before:
+                            rows[place] = row
         except CRMError:
             raise
         except Exception as error:
@@ -80,36 +87,41 @@ class Holding(Generic[Row]):
             reason = f"its fold raised {type(error).__name__}"
             raise FollowerHalted(self._projection.name, fact.position, reason) from error
         if self._whose is not None:
-            self._note(flat(keys))
+            self._note(place_of_key(key) for key in flat(keys))
 
-    def _note(self, keys: Iterable[Any]) -> None:
-        """Remember whose the rows under these keys are."""
+    def _fold_with_key(self, fact: Recorded, found: Any) -> None:
+        rows, fold, event = self.rows, self._projection.function, fact.event
+        for key in found if found.__class__ is list else () if found is None else (found,):
+            place = place_of_key(key)
+            row = fold(rows.get(place), event, fact, key)
+            if row is None:
+                rows.pop(place, None)
+            else:
+                rows[place] = row
+
+    def _note(self, places: Iterable[Any]) -> None:
+        """Remember whose the rows at these places are."""
         whose = self._whose if self._whose is not None else defaultdict(dict)
-        for key in keys:
-            row = self.rows.get(key)
+        for place in places:
+            row = self.rows.get(place)
             if row is not None:
                 for person in self._people:
-                    whose[getattr(row, person)][key] = None
+                    whose[getattr(row, person)][place] = None
         self._whose = whose
 
     def _scrub(self, people: Iterable[UUID]) -> None:
         """Erase what is held of these people."""
         if self._whose is None:
             self._note(self.rows)
-        columns = self._projection.table.people
         for person in people:
             self.forgotten[person] = None
-            for key in self._whose.get(person, ()) if self._whose else ():
-                row: Any = self.rows.get(key)
-                erased = {name: ERASED for name, of in columns.items() if getattr(row, of, None) == person}
-                if erased:
-                    self.rows[key] = replace(row, **erased)
+            for place in self._whose.get(person, ()) if self._whose else ():
+                row = self.rows.get(place)
+                if row is not None:
+                    self.rows[place] = self._erased(row, (person,))
 
-
-def flat(keys: Iterable[Any]) -> Iterable[Any]:
-    """Every key once more: lists opened, None left out."""
-    for found in keys:
-        if found.__class__ is list:
-            yield from found
-        elif found is not None:
-            yield found
+    def _erased(self, row: Row, people: Collection[UUID]) -> Row:
+        """The row without what it says about these people."""
+        columns = self._projection.table.people
+        erased = {name: ERASED for name, of in columns.items() if getattr(row, of, None) in people}
+        return replace(row, **erased) if erased else row  # type: ignore[type-var]

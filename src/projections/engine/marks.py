@@ -5,7 +5,7 @@ from crm_core.store.port import Transaction
 _ALL = "SELECT name FROM crm_followers"
 _FORGET = "DELETE FROM crm_followers WHERE name = ?"
 _CLAIM = "INSERT INTO crm_followers (name, position, detail) VALUES (?, 0, ?)"
-_KEEP = "UPDATE crm_followers SET detail = detail WHERE name = ? AND detail = ?"
+_KEEP = "SELECT 1 FROM crm_followers WHERE name = ? AND detail = ?"
 _OWNER = "SELECT detail FROM crm_followers WHERE name = ?"
 
 
@@ -37,8 +37,12 @@ def claim(transaction: Transaction, mark: str, owner: str) -> None:
 
 
 def keep(transaction: Transaction, mark: str, owner: str) -> bool:
-    """Whether the mark is still one's own; nobody else can claim it before the transaction ends."""
-    return transaction.execute(_KEEP, [mark, owner]).rowcount == 1
+    """Whether the mark is still one's own; nobody else can claim it before the transaction ends.
+
+    Others of the same owner can keep it at the same time. SQLite has one writer at a time anyway.
+    """
+    locked = " FOR SHARE" if transaction.dialect.name == "postgres" else ""
+    return transaction.execute(f"{_KEEP}{locked}", [mark, owner]).fetchone() is not None
 
 
 def owner_of(transaction: Transaction, mark: str) -> str | None:

@@ -15,7 +15,8 @@ from crm_core.kernel.recorded import Recorded
 from crm_core.kernel.wiring import Place, classes, hints_of, members, place_of, wiring_error
 from crm_core.store.port import Transaction
 from projections.engine import marks
-from projections.engine.holding import Holding, flat
+from projections.engine.holding import Holding
+from projections.engine.places import flat, place_of_key
 from projections.engine.rebuild import Progress, rebuild
 from projections.engine.table import Table
 
@@ -104,17 +105,18 @@ class Projection(Generic[Row]):
                     held.take(page, self.keys_of(page))
                     page = []
         held.take(page, self.keys_of(page))
-        return dict(sorted(self.checked(held.rows).items()))
+        key_of = self.table.key_of
+        return dict(sorted((key_of(row), row) for row in self.checked(held.rows).values()))
 
     def checked(self, rows: dict[Any, Row]) -> dict[Any, Row]:
-        """The same rows, each found to begin with its key.
+        """The same rows, held by the places of their keys, each found to begin with its key.
 
         Raises:
             WiringError: one does not.
         """
         key_of = self.table.key_of
-        for key, row in rows.items():
-            if key_of(row) != key:
+        for place, row in rows.items():
+            if place_of_key(key_of(row)) != place:
                 raise wiring_error(self.function, f"a row of {self.row.__name__} does not begin with its key")
         return rows
 
@@ -145,7 +147,8 @@ class Projection(Generic[Row]):
         """Take in a page of facts: load the rows they touch, fold, write the rows that changed."""
         transaction, table = work.transaction, self.table
         keys = self.keys_of(work.facts)
-        stored = table.load(transaction, dict.fromkeys(flat(keys)))
+        touched = {place_of_key(key): key for key in flat(keys)}
+        stored = table.load(transaction, touched.values())
         held: Holding[Row] = Holding(self, dict(stored))
         held.take(work.facts, keys)
         rows = self.checked(held.rows)
@@ -155,11 +158,10 @@ class Projection(Generic[Row]):
                 table.beside().scrub(transaction, held.forgotten)
             table.store(transaction, rows.values())
         else:
-            table.store(
-                transaction, [rows[key] for key, before in stored.items() if key in rows and rows[key] != before]
-            )
-            table.insert(transaction, [row for key, row in rows.items() if key not in stored])
-        table.delete(transaction, [key for key in stored if key not in rows])
+            kept = [(rows[place], before) for place, before in stored.items() if place in rows]
+            table.store(transaction, [row for row, before in kept if row is not before and row != before])
+            table.insert(transaction, [row for place, row in rows.items() if place not in stored])
+        table.delete(transaction, [touched[place] for place in stored if place not in rows])
 
     def reset(self, transaction: Transaction) -> None:
         """Delete every row."""
@@ -192,9 +194,13 @@ class Projection(Generic[Row]):
         """To be called first by a reader who reads the position and then the rows; see `Table.pin`."""
         self.table.pin(transaction)
 
-    def rebuild(self, loader: Loader, progress: Progress) -> int:
+    def rebuild(self, loader: Loader, progress: Progress, workers: int = 1) -> int:
         """Fold it anew from the first fact, beside the live rows, and swap; the position it reached."""
-        return rebuild(self, loader, progress)
+        return rebuild(self, loader, progress, workers)
+
+    def __reduce__(self) -> str:
+        """In another process: the view that its module has under its name."""
+        return self.function.__name__
 
 
 def projection(

@@ -1,47 +1,45 @@
 """A full rebuild: folded beside the live view, swapped in at once; readers never see half of it."""
 
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
-from uuid import uuid4
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from crm_core.following import Loader
-from crm_core.kernel.errors import FollowError
-from crm_core.kernel.recorded import Recorded
-from crm_core.store.port import Transaction, unswept
-from projections.engine import marks
-from projections.engine.holding import Holding, flat
+from projections.engine.building import Building, page_by_page
+from projections.engine.sharing import fold_shares
 
 if TYPE_CHECKING:
     from projections.engine.projection import Projection
 
-Row = TypeVar("Row")
 Progress: TypeAlias = Callable[[int, int], None]
 """Called with the position reached and the position to reach."""
-_Page: TypeAlias = tuple[list[Recorded], int]
-MOST_ROWS = 100_000
-"""How many rows are held in memory before they are written beside the live table and let go."""
 _CHASES = 5
 """How often the end of a growing log is run after, before this view's checkpoint is held."""
 _NEAR = 2_000
 """So few positions are left for the moment when it is held."""
 
 
-def rebuild(projection: "Projection[Any]", loader: Loader, progress: Progress) -> int:
+def rebuild(projection: "Projection[Any]", loader: Loader, progress: Progress, workers: int = 1) -> int:
     """Fold a view anew and put it in the live one's place; the position it reached.
 
     While it runs, the live view is read and moved on as ever. Killed at any moment, it leaves the live
-    view as it was, and the next rebuild starts from nothing.
+    view as it was, and the next rebuild starts from nothing. `workers`: so many processes fold what is
+    there at first, each the streams of its share; what comes meanwhile is folded here.
 
     Raises:
         FollowerHalted: a fact of an unknown type, or a fold that raised; the live view stays.
-        FollowError: another rebuild of the same view took over.
+        FollowError: another rebuild of the same view took over; or several workers were asked for, and
+            a row gathers facts of several streams.
     """
     loader.prepare(projection)
-    building = _Building(projection, loader)
+    building = Building(projection, loader)
     position, head = 0, loader.head()
     progress(position, head)
+    if workers > 1 and loader.database.elsewhere:
+        building.begin()
+        position = fold_shares(projection, loader, building.ours, head, workers, progress)
+        head = loader.head()
     for _ in range(_CHASES):
-        for facts, reached in _page_by_page(loader.read(projection, position, head)):
+        for facts, reached in page_by_page(loader.read(projection, position, head)):
             building.take(facts)
             progress(reached, head)
             position = reached
@@ -57,82 +55,3 @@ def rebuild(projection: "Projection[Any]", loader: Loader, progress: Progress) -
         loader.place(transaction, projection, position)
     progress(position, position)
     return position
-
-
-def _page_by_page(pages: Iterator[_Page]) -> Iterator[_Page]:
-    """The pages, each made and folded while Python's cycle collector rests."""
-    while True:
-        with unswept():
-            page = next(pages, None)
-            if page is None:
-                return
-            yield page
-
-
-class _Building(Generic[Row]):
-    """The rows of a view that is being rebuilt: in memory, and beside the live table once they are many."""
-
-    def __init__(self, projection: "Projection[Row]", loader: Loader) -> None:
-        self._projection = projection
-        self._loader = loader
-        self._table = projection.table.beside()
-        self._mark = marks.building(projection.checkpoint)
-        self._ours = str(uuid4())
-        self._held: Holding[Row] = Holding(projection, {})
-        self._loaded: set[Any] = set()
-        self._written = False
-
-    def take(self, facts: list[Recorded], transaction: Transaction | None = None) -> None:
-        """Fold these facts."""
-        keys = self._projection.keys_of(facts)
-        if self._written:
-            missing = dict.fromkeys(key for key in flat(keys) if key not in self._held.rows and key not in self._loaded)
-            self._load(missing, transaction)
-        self._held.take(facts, keys)
-        if len(self._held.rows) > MOST_ROWS:
-            self._write(transaction)
-
-    def take_over(self, transaction: Transaction) -> None:
-        """Become the live table, within this transaction."""
-        self._flush(transaction)
-        marks.forget(transaction, self._mark)
-        self._table.replace(transaction, self._projection.table, shown=self._projection.is_newest(transaction))
-
-    def _load(self, missing: dict[Any, None], transaction: Transaction | None) -> None:
-        if transaction is None:
-            with self._loader.database.reading() as reading:
-                self._load(missing, reading)
-            return
-        self._require(ours=marks.owner_of(transaction, self._mark) == self._ours)
-        found = self._table.load(transaction, missing)
-        self._held.admit(found)
-        self._loaded.update(found)
-
-    def _write(self, transaction: Transaction | None) -> None:
-        if transaction is None:
-            with self._loader.database.writing() as writing:
-                self._flush(writing)
-        else:
-            self._flush(transaction)
-
-    def _flush(self, transaction: Transaction) -> None:
-        """Write every row that is held, and let go of them."""
-        rows = self._projection.checked(self._held.rows)
-        if not self._written:
-            self._table.drop(transaction)
-            self._table.create(transaction)
-            marks.claim(transaction, self._mark, self._ours)
-        else:
-            self._require(ours=marks.keep(transaction, self._mark, self._ours))
-            self._table.scrub(transaction, self._held.forgotten)
-            self._table.store(transaction, [rows[key] for key in self._loaded if key in rows])
-            self._table.delete(transaction, [key for key in self._loaded if key not in rows])
-        self._table.insert(transaction, [row for key, row in rows.items() if key not in self._loaded])
-        self._held.drop()
-        self._loaded.clear()
-        self._written = True
-
-    def _require(self, *, ours: bool) -> None:
-        if not ours:
-            msg = f"another rebuild of {self._projection.name} took over"
-            raise FollowError(msg)

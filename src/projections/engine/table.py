@@ -6,6 +6,7 @@ from operator import attrgetter
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
+from crm_core.following import Share
 from crm_core.kernel.errors import Invalid, WiringError
 from crm_core.kernel.money import Money
 from crm_core.kernel.personal import Erased
@@ -13,6 +14,7 @@ from crm_core.store.port import Dialect, Transaction
 from projections.engine.codec import Codec
 from projections.engine.columns import ERASED_TEXT, INTEGER, Column, Field, fields_of
 from projections.engine.names import check_column, check_view
+from projections.engine.places import place_of_key
 
 Row = TypeVar("Row")
 _CHUNK = 20_000
@@ -126,14 +128,14 @@ class Table(Generic[Row]):
     # -- rows by key ----------------------------------------------------------------------------
 
     def load(self, transaction: Transaction, keys: Iterable[Any]) -> dict[Any, Row]:
-        """The rows under these keys."""
+        """The rows under these keys, by the places of their keys (`place_of_key`)."""
         wanted, found = list(keys), {}
         read = self._codecs[transaction.dialect.name].read
         for start in range(0, len(wanted), _CHUNK):
             condition, values = self._keyed(transaction.dialect, self._keys, wanted[start : start + _CHUNK])
             rows = transaction.execute(f"SELECT {self._listed} FROM {self.name} WHERE {condition}", values).fetchall()
             for row in map(read, rows):
-                found[self.key_of(row)] = row
+                found[place_of_key(self.key_of(row))] = row
         return found
 
     def store(self, transaction: Transaction, rows: Iterable[Row]) -> None:
@@ -161,13 +163,14 @@ class Table(Generic[Row]):
         """Delete every row."""
         transaction.execute(f"DELETE FROM {self.name}")
 
-    def scrub(self, transaction: Transaction, people: Iterable[UUID]) -> None:
-        """Erase every personal column of these people's rows."""
+    def scrub(self, transaction: Transaction, people: Iterable[UUID], share: Share | None = None) -> None:
+        """Erase every personal column of these people's rows; `share`: only of rows whose key is in it."""
         wanted = list(people)
+        within = f" AND {share.condition(transaction.dialect, self._keys[0].name)}" if share else ""
         for person in dict.fromkeys(self.people.values()):
             settings = ", ".join(f"{name} = '{ERASED_TEXT}'" for name, whose in self.people.items() if whose == person)
             condition, values = self._keyed(transaction.dialect, (self._columns[person],), wanted)
-            transaction.execute(f"UPDATE {self.name} SET {settings} WHERE {condition}", values)
+            transaction.execute(f"UPDATE {self.name} SET {settings} WHERE {condition}{within}", values)
 
     def _keyed(self, dialect: Dialect, columns: Sequence[Column], keys: Sequence[Any]) -> tuple[str, list[Any]]:
         """A condition that these columns hold one of the keys; one parameter a column, however many keys."""

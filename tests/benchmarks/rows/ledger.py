@@ -30,6 +30,8 @@ def cases(bench: Bench) -> Iterator[Case]:
         with CRM.open(log.site.url, follow=[]) as crm:
             arms = [Arm("crm-core", steady(_verifying(crm))), Arm("hashing alone, in memory", steady(_hashing(log)))]
             yield Case(TITLE, f"verify {log.events:,} events", place.name, arms, reach="≥ 200,000/s")
+            arms = [Arm("two workers", steady(_verifying(crm, workers=2))), Arm("one process", steady(_verifying(crm)))]
+            yield Case(TITLE, f"verify {log.events:,} events by two processes", place.name, arms, reach="≥ 200,000/s")
         with ExitStack() as stack:
             store = open_store(stack.enter_context(place.site()).url, SystemClock())
             stack.callback(store.close)
@@ -39,9 +41,9 @@ def cases(bench: Bench) -> Iterator[Case]:
             yield Case(TITLE, what, place.name, [with_chain, without], reach="≥ 0.8× without")
 
 
-def _verifying(crm: CRM) -> Work:
+def _verifying(crm: CRM, *, workers: int = 1) -> Work:
     def work() -> float:
-        verdict = crm.verify()
+        verdict = crm.verify(workers=workers)
         assert verdict.intact, verdict.what
         return verdict.events
 

@@ -1,0 +1,152 @@
+"""Reading the log for those who follow it: one statement finds what they follow, and what nobody here can read."""
+
+import re
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from itertools import count
+from operator import itemgetter
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from crm_core.kernel.catalogue import catalogue
+from crm_core.kernel.errors import UnknownEventType
+from crm_core.store.port import Database, Dialect, Transaction
+
+_PLAIN = re.compile(r"[a-z0-9_.]+")
+_TYPE = itemgetter(1, 2)
+
+
+@dataclass(slots=True)
+class Stretch:
+    """Rows of followed facts, in the order and with the columns of `store.log.COLUMNS`, and how far they reach.
+
+    What nobody asked for is None in them. `unknown` is the fact at which it ends, of a type or version that this
+    code cannot read; `upto` lies before it.
+    """
+
+    rows: list[Any]
+    upto: int
+    unknown: UnknownEventType | None = None
+
+
+class Share(NamedTuple):
+    """One of several parts of all streams, and of all rows that are found by an id: those whose last digit says so."""
+
+    number: int
+    of: int
+
+    def holds(self, key: UUID) -> bool:
+        """Whether this id is in the part."""
+        return (key.int & 15) % self.of == self.number
+
+    def condition(self, dialect: Dialect, column: str) -> str:
+        """The same in SQL."""
+        if dialect.name == "sqlite":
+            return f"(instr('0123456789abcdef', substr({column}, -1)) - 1) % {self.of} = {self.number}"
+        return f"(get_byte(uuid_send({column}), 15) & 15) % {self.of} = {self.number}"
+
+
+class Scan:
+    """Finds the facts of some types, and every fact, followed or not, that this code cannot read.
+
+    `types`: stored names (None: all). `sealed`: whether personal values will be opened, which takes the place a
+    fact has in its stream. `headers`: whether the envelopes are read too. `share`: only facts of its streams, as
+    SQL, and of the types in `for_all`.
+    """
+
+    def __init__(
+        self, types: Sequence[str] | None, *, sealed: bool, headers: bool, share: str = "", for_all: Sequence[str] = ()
+    ) -> None:
+        place, header = "stream, version" if sealed else "NULL, NULL", "header" if headers else "NULL"
+        condition, self._values = _condition(types, share, for_all)
+        self._sql = (
+            f"SELECT position, type, type_version, {place}, at, {header}, sealed, public FROM crm_events "
+            f"WHERE position > ? AND position <= ?{condition} ORDER BY position"
+        )
+
+    def page(self, transaction: Transaction, after: int, upto: int, limit: int) -> Stretch:
+        """What lies behind `after` up to `upto`, at most `limit` rows of it."""
+        rows = transaction.execute(f"{self._sql} LIMIT ?", [after, upto, *self._values, limit]).fetchall()
+        return _readable(rows, rows[-1][0] if len(rows) == limit else upto)
+
+    def pages(self, transaction: Transaction, after: int, upto: int, size: int) -> Generator[Stretch]:
+        """The same, `size` rows at a time, from a database that reads ahead; the last reaches `upto`.
+
+        Nothing else can be asked of the transaction until it ends.
+        """
+        for rows in transaction.chunks(self._sql, [after, upto, *self._values], size):
+            stretch = _readable(rows, rows[-1][0])
+            yield stretch
+            if stretch.unknown:
+                return
+        yield Stretch([], upto)
+
+
+class Headers:
+    """The envelopes of some facts, read together when the first is asked for: most folds look at none.
+
+    `asked` is called then, so that whoever reads the next page can read them with it.
+    """
+
+    def __init__(self, database: Database, rows: Sequence[Any], asked: Callable[[], None]) -> None:
+        self._database = database
+        self._positions = [row[0] for row in rows]
+        self._asked = asked
+        self._texts: dict[int, str] = {}
+
+    def __call__(self, position: int) -> str:
+        """The header at a position, as stored."""
+        if not self._texts:
+            self._asked()
+            with self._database.looking() as transaction:
+                condition, values = transaction.where_in("position", self._positions)
+                sql = f"SELECT position, header FROM crm_events WHERE {condition}"
+                self._texts = dict(transaction.execute(sql, values).fetchall())
+        return self._texts[position]
+
+
+def _readable(rows: list[Any], upto: int) -> Stretch:
+    """The rows before the first that this code cannot read."""
+    strange = {one for one in set(map(_TYPE, rows)) if not catalogue.knows(*one)}
+    if not strange:
+        return Stretch(rows, upto)
+    first = next(number for number, row in zip(count(), rows, strict=False) if _TYPE(row) in strange)
+    position, name, version = rows[first][:3]
+    return Stretch(rows[:first], position - 1, UnknownEventType(name, version, position))
+
+
+def _condition(types: Sequence[str] | None, share: str, for_all: Sequence[str]) -> tuple[str, list[Any]]:
+    """That a row is followed, or not known; with its parameters.
+
+    Names are written out, since PostgreSQL looks constants up in a hash table and goes through parameters one by one.
+    """
+    if types is None and not share:
+        return "", []
+    values: list[Any] = []
+    followed = [_among(types, values)] if types is not None else []
+    if share:
+        followed.append(f"({share} OR {_among(for_all, values)})")
+    readable: dict[tuple[int, ...], list[str]] = {}
+    for entry in catalogue:
+        versions = tuple(v for v in range(1, entry.version + 1) if catalogue.knows(entry.name, v))
+        readable.setdefault(versions, []).append(entry.name)
+    known = [
+        f"({_among(names, values)} AND type_version IN ({', '.join(map(str, versions))}))"
+        for versions, names in readable.items()
+    ]
+    return f" AND ({' AND '.join(followed)} OR NOT ({' OR '.join(known)}))", values
+
+
+def _among(names: Sequence[str], values: list[Any]) -> str:
+    """That the type is one of these; a name that cannot be written out becomes a parameter."""
+    written = []
+    for name in names:
+        if _PLAIN.fullmatch(name):
+            written.append(f"'{name}'")
+        else:
+            written.append("?")
+            values.append(name)
+    return f"type IN ({', '.join(written)})"
+
+
+__all__ = ["Headers", "Scan", "Share", "Stretch"]
