@@ -71,6 +71,8 @@ WRONG: dict[str, list[Any]] = {
     "execute.on_behalf_of": _ACTOR,
     "execute.correlation_id": [SECRET, str(DEAL), 5],
     "execute.causation_id": [SECRET, str(DEAL), 5],
+    "rebuild.workers": [SECRET, 0, 17, 1.5, True, None, "2"],
+    "verify.workers": [SECRET, 0, 17, 1.5, True, None, "2"],
     "execute.connection": [SECRET, 5, True, object(), "sqlite:///acme.db"],
     "execute_many.connection": [SECRET, 5, True, object(), "sqlite:///acme.db"],
     "execute_many.commands": [SECRET, 5, None, A_DEAL, Request(A_DEAL), OpenDeal, b"x", [5], [None], [OpenDeal], ["x"]],

@@ -309,7 +309,7 @@ class CRM:
             Invalid: no whole number of workers.
         """
         arguments.function("progress", progress)
-        return verify(self._store.database, progress, _workers(workers))
+        return verify(self._store.database, progress, arguments.whole("workers", workers, 1, _MOST_WORKERS))
 
     # -- following ------------------------------------------------------------------------------
 
@@ -451,7 +451,7 @@ class CRM:
         self._store.require_writable("nothing can be rebuilt")
         arguments.thing("projection", projection, [*_VIEWABLE, "rebuild"], _A_VIEW)
         arguments.function("progress", progress)
-        return int(projection.rebuild(self._loader, progress, _workers(workers)))
+        return int(projection.rebuild(self._loader, progress, arguments.whole("workers", workers, 1, _MOST_WORKERS)))
 
     def status(self) -> Status:
         """Where everything stands; for probes and `crm status`."""
@@ -497,13 +497,6 @@ def _followers(follow: Iterable[Follower]) -> Iterator[Follower]:
 def _position(field: str, asked: Receipt | int) -> int:
     """A position from a receipt or a number."""
     return position_of(field, asked.position if isinstance(asked, Receipt) else asked)
-
-
-def _workers(asked: int) -> int:
-    """A number of processes, checked."""
-    if arguments.whole("workers", asked, 1) > _MOST_WORKERS:
-        arguments.wrong("workers", f"must be at most {_MOST_WORKERS}")
-    return asked
 
 
 def _request(one: Command | Request, actor: Actor | None) -> Request:

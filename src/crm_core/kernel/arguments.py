@@ -26,11 +26,11 @@ def flag(name: str, value: Any) -> bool:
     return value if isinstance(value, bool) else wrong(name, "must be True or False")
 
 
-def whole(name: str, value: Any, least: int) -> int:
-    """A whole number, not less than `least`."""
-    if isinstance(value, int) and not isinstance(value, bool) and value >= least:
+def whole(name: str, value: Any, least: int, most: int | None = None) -> int:
+    """A whole number, not less than `least` nor more than `most`."""
+    if isinstance(value, int) and not isinstance(value, bool) and value >= least and (most is None or value <= most):
         return value
-    return wrong(name, f"must be a whole number from {least}")
+    return wrong(name, f"must be a whole number from {least}" + ("" if most is None else f" to {most}"))
 
 
 def seconds(name: str, value: Any) -> float:

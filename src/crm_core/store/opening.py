@@ -24,7 +24,7 @@ from crm_core.store.log import EventLog
 from crm_core.store.mapper import EventMapper
 from crm_core.store.port import Database, Transaction
 from crm_core.store.rights import Rights, of_reader, of_role
-from crm_core.store.sqlite import SqliteDatabase, tables_in
+from crm_core.store.sqlite import SqliteDatabase, holds_nothing, tables_in
 from crm_core.store.streams import Streams
 
 if TYPE_CHECKING:
@@ -165,7 +165,7 @@ def _connect_sqlite(address: Address, create: Create) -> tuple[Database, Databas
         tables = tables_in(file)
         if tables and ours not in tables and (file == keys_path or not _may_share(address, create, tables)):
             raise _foreign(tables)
-        if create == "no" and file == path and not tables and not Path(f"{path}-wal").exists():
+        if create == "no" and file == path and not tables and holds_nothing(path):
             raise _empty()
     durability = address.durability
     return SqliteDatabase(path, durability=durability), SqliteDatabase(keys_path, durability=durability)

@@ -272,6 +272,19 @@ def tables_in(path: str) -> set[str]:
         connection.close()
 
 
+def holds_nothing(path: str) -> bool:
+    """Whether a file has no table, asked as others ask who may be writing to it; what cannot be read yet has some."""
+    if not Path(path).stat().st_size:
+        return not Path(f"{path}-wal").exists()
+    connection = sqlite3.connect(f"{Path(path).absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_S)
+    try:
+        return connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is None
+    except sqlite3.DatabaseError:
+        return False
+    finally:
+        connection.close()
+
+
 def _in_wal_mode(connection: sqlite3.Connection) -> None:
     """Write-ahead logging, so that readers and the writer do not wait for each other."""
     [mode] = connection.execute("PRAGMA journal_mode").fetchone()
