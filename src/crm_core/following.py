@@ -9,7 +9,8 @@ from datetime import datetime
 from typing import Any, Literal, Protocol
 
 from crm_core.contact.events import PersonForgotten
-from crm_core.kernel.errors import CRMError, FollowerHalted, StoreError
+from crm_core.kernel.errors import CRMError, FollowerHalted, StoreError, UnknownEventType
+from crm_core.kernel.foreign import barrier
 from crm_core.kernel.recorded import Receipt, Recorded
 from crm_core.store.forking import renewed
 from crm_core.store.opening import Store
@@ -164,7 +165,7 @@ class Loader:
 
     def _stretch(self, group: Sequence[Follower], since: int, upto: int) -> bool:
         page = self._page(group, since, upto)
-        moved = [self._folded(follower, page, since) for follower in group] if page.upto > since else []
+        moved = [self._folded(follower, page, since) for follower in page.group] if page.upto > since else []
         return any(moved)
 
     def _folded(self, follower: Follower, page: "_Page", since: int) -> bool:
@@ -196,13 +197,8 @@ class Loader:
         rows = log.page(transaction, since, upto, wanted, PAGE)
         if len(rows) == PAGE:
             upto = rows[-1][0]
-        unknown = log.unknown_type(transaction, since, upto)
-        if unknown is not None:
-            upto = (unknown.position or 1) - 1
-            if upto == since:
-                raise FollowerHalted(", ".join(one.name for one in group), since + 1, str(unknown))
-            rows = [row for row in rows if row[0] <= upto]
-        return _Page(self._store, rows, upto)
+        able, upto = _unhalted(group, log.unknown_types(transaction, since, upto), since, upto)
+        return _Page(self._store, [row for row in rows if row[0] <= upto], upto, able)
 
     # -- reading without moving on --------------------------------------------------------------
 
@@ -329,6 +325,7 @@ class _Page:
     store: Store
     rows: list[Any]
     upto: int
+    group: Sequence[Follower]
     _decoded: dict[bool, list[Recorded]] | None = None
 
     def facts(self, follower: Follower) -> list[Recorded]:
@@ -342,6 +339,24 @@ class _Page:
             return facts
         wanted = frozenset(follower.types)
         return [fact for fact, row in zip(facts, self.rows, strict=True) if row[1] in wanted]
+
+
+def _unhalted(
+    group: Sequence[Follower], unknown: Sequence[UnknownEventType], since: int, upto: int
+) -> tuple[Sequence[Follower], int]:
+    """Those that can go on from here, and how far all of them can go.
+
+    Raises:
+        FollowerHalted: none can: the next fact is one that they must not pass.
+    """
+    if not unknown:
+        return group, upto
+    stops = {one.name: stop for one in group if (stop := barrier(unknown, one.types)) is not None}
+    here = [name for name, stop in stops.items() if stop.position == since + 1]
+    if len(here) == len(group):
+        raise FollowerHalted(", ".join(here), since + 1, str(stops[here[0]]))
+    able = [one for one in group if one.name not in here]
+    return able, min([upto, *((stops[one.name].position or 1) - 1 for one in able if one.name in stops)])
 
 
 @contextmanager

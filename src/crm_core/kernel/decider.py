@@ -98,6 +98,12 @@ class Decider(Generic[_S]):
     def __init__(self, noun: str, *, initial: _S, evolve: Callable[[_S, Any], _S]) -> None:
         self.noun = noun
         self.fold = fold_of(initial, evolve)
+        self.place = place_of(evolve)
+        other = next((one for one in _deciders.values() if one.noun == noun), None)
+        if other is not None and other.place.file != self.place.file:
+            raise wiring_error(
+                evolve, f"the noun {noun!r} has a decider already, at {other.place}; use a name of yours"
+            )
         _deciders[self.fold.state] = self
 
     def decision(self, function: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any]]:

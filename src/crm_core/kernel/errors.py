@@ -14,7 +14,9 @@ CRMError
 ├── CatalogueError           the code and its annotations do not fit together
 │   ├── WiringError          an annotation names nothing that can be wired
 │   ├── UnknownCommand       no decision handles this command
-│   └── UnknownEventType     the log holds a type or version this code does not know
+│   ├── UnknownEventType     the log holds a type or version this code does not know
+│   ├── ExtensionError       a host's extension cannot be loaded
+│   └── ModuleShadowed       another module answers to the name of one of ours
 ├── FollowError              a follower cannot go on, or has not gone far enough
 │   ├── ViewNotFolded        the view was never folded (or not far enough in time)
 │   ├── FollowerHalted       a follower stopped before an event it must not pass
@@ -43,7 +45,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from crm_core.kernel.plain import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from uuid import UUID
 
 PAGE = "docs/reference/errors.md"
@@ -280,6 +282,34 @@ class UnknownEventType(CatalogueError):
         where = "" if position is None else f" at position {position}"
         super().__init__(
             f"unknown event type {type_name} v{version}{where}: written by a newer library or a missing extension"
+        )
+
+
+class ExtensionError(CatalogueError):
+    """A host's extension cannot be loaded: it is not there, cannot be imported, or declares nothing."""
+
+    def __init__(self, extension: str, reason: str) -> None:
+        self.extension = extension
+        self.reason = reason
+        super().__init__(f"extension {extension}: {reason}")
+
+
+class ModuleShadowed(CatalogueError):
+    """Another module answers to the name of one of this library's, such as `projections`.
+
+    `found` is where Python finds it (None: nowhere), `expected` where ours is, `distributions` who else
+    installs a module of that name.
+    """
+
+    def __init__(self, module: str, found: str | None, expected: str, distributions: Sequence[str]) -> None:
+        self.module = module
+        self.found = found
+        self.expected = expected
+        self.distributions = tuple(distributions)
+        by = f", installed by {', '.join(distributions)}" if distributions else ""
+        super().__init__(
+            f"the module {module} that Python finds ({found or 'none'}{by}) is not crm-core's, which belongs to "
+            f"{expected}: rename it, or give crm-core an environment of its own"
         )
 
 

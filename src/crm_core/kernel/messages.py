@@ -91,7 +91,8 @@ class Event(Message):
     ```
 
     Class keywords:
-        type: the stored name, `noun.participle`; never a Python path.
+        type: the stored name, `noun.participle` in this library, `prefix.noun.participle` in a host's
+            code (`acme.visit.recorded`); never a Python path.
         version: the schema version, from 1; older versions are upcast on reading.
         stream: the id field (or fields, the first that is set) of the stream the event belongs to;
             by default the noun's own: `deal_id` for `deal.won`. A function of the event where the
@@ -105,19 +106,18 @@ class Event(Message):
 
     if TYPE_CHECKING:
 
-        def __init_subclass__(
-            cls, *, type: str, version: int = 1, stream: Any = None, says: str = "", **kwargs: Any
-        ) -> None: ...
+        def __init_subclass__(cls, *, type: str, version: int = 1, stream: Any = None, says: str = "") -> None: ...
     else:
 
         def __init_subclass__(cls, **kwargs: Any) -> None:
             super().__init_subclass__()
 
     @classmethod
-    def __pydantic_init_subclass__(cls, **keywords: Any) -> None:
-        from crm_core.kernel.catalogue import catalogue
+    def __pydantic_init_subclass__(cls, *, declared: bool = True, **keywords: Any) -> None:
+        if declared:
+            from crm_core.kernel.catalogue import catalogue
 
-        catalogue.declare(cls, **keywords)
+            catalogue.declare(cls, **keywords)
 
 
 class Command(Message):

@@ -206,12 +206,20 @@ class EventMapper(Mapper[UUID]):
         return self._opened(binding(type_name, stream, version), sealed) if self._opens else withheld(sealed)
 
     def recorded(self, rows: Sequence[tuple[Any, ...]]) -> list[Recorded]:
-        """Facts with envelopes, from rows of `COLUMNS`."""
+        """Facts with envelopes, from rows of `COLUMNS`; a host's that are unknown here as `Foreign`."""
         if not self._opens:
             return self._recorded_withheld(rows)
         self._keys.prefetch(subject for row in rows for subject, _, _ in unsealed(row[7]))
+        readable = catalogue.readable
         return [
-            Recorded(position, self.read(name, type_version, stream, version, public, sealed), at, header)
+            Recorded(
+                position,
+                readable(name, type_version).read(
+                    type_version, public, self.personal(name, stream, version, sealed)
+                ),
+                at,
+                header,
+            )
             for position, name, type_version, stream, version, at, header, sealed, public in rows
         ]
 
@@ -222,10 +230,11 @@ class EventMapper(Mapper[UUID]):
         readers: dict[str, tuple[int, Any, EventType]] = {}
         for position, name, type_version, _, _, at, header, sealed, public in rows:
             if name not in readers:
-                entry = catalogue.named(name)
+                entry = catalogue.readable(name, type_version)
                 readers[name] = (entry.version, entry.cls.__pydantic_validator__.validate_json, entry)
             current, validate, entry = readers[name]
             if type_version != current or public == "{}":
+                entry = catalogue.readable(name, type_version)
                 event = entry.read(type_version, public, withheld(sealed) if sealed else "{}")
             else:
                 try:

@@ -10,8 +10,9 @@ from typing import Any, Generic, Literal, TypeVar, cast
 from crm_core.events import Event, PersonForgotten
 from crm_core.following import Loader, Work
 from crm_core.kernel.catalogue import catalogue
+from crm_core.kernel.foreign import Foreign, barrier
 from crm_core.kernel.plain import as_dict
-from crm_core.kernel.recorded import Recorded
+from crm_core.kernel.recorded import Recorded, unread
 from crm_core.kernel.wiring import Place, classes, hints_of, members, place_of, wiring_error
 from crm_core.store.port import Transaction
 from projections.engine import marks
@@ -93,11 +94,17 @@ class Projection(Generic[Row]):
         return [None if (event := fact.event).__class__ is skip else key(event) for fact in facts]
 
     def replay(self, facts: Iterable[Recorded]) -> dict[Any, Row]:
-        """The rows that a history leads to, in memory, in the order of their keys: what every other way must equal."""
+        """The rows that a history leads to, in memory, in the order of their keys: what every other way must equal.
+
+        Raises:
+            UnknownEventType: a fact with a prefix that it follows, of a type or version this code does not know.
+        """
         held: Holding[Row] = Holding(self, {}, halting=False)
         wanted = None if self.types is None else frozenset(catalogue.named(one).cls for one in self.types)
         page: list[Recorded] = []
         for fact in facts:
+            if fact.event.__class__ is Foreign and (stop := barrier([unread(fact)], self.types)) is not None:
+                raise stop
             if wanted is None or fact.event.__class__ in wanted:
                 page.append(fact)
                 if len(page) == _PAGE:
