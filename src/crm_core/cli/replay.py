@@ -11,6 +11,7 @@ from crm_core.cli.desk import Answer, Desk
 from crm_core.cli.failures import CHECK_FAILED, BadUsage
 from crm_core.cli.look import heading, note, stack, table
 from crm_core.cli.options import Moment, Zone
+from crm_core.following import Follower
 from crm_core.testing.histories import lines_of, read
 from crm_core.testing.replaying import Difference, Replayed, record
 from crm_core.testing.replaying import replay as replayed
