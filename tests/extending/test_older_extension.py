@@ -32,12 +32,14 @@ def written_later(url: str, what: str) -> None:
 def halted(url: str) -> None:
     with CRM.open(url, extend=VISITS) as crm:
         for _ in range(2):
-            with pytest.raises(FollowerHalted, match="^visits halted before position 3: unknown event type acme.visit"):
+            with pytest.raises(
+                FollowerHalted, match=r"^visits halted before position 3: unknown .* acme\.visit"
+            ):
                 crm.settle()
             assert {one.name: one.position for one in crm.status().followers if one.kind == "view"} == {
                 "directory": 4, "pipeline": 4, "retention": 4, "timeline": 4, "visits": 2,
             }  # fmt: skip
-        with pytest.raises(FollowerHalted, match="^say_thanks halted before position 3"):
+        with pytest.raises(FollowerHalted, match=r"^say_thanks halted before position 3"):
             crm.settle(policies=True)
         with pytest.raises(FollowerHalted):
             crm.run()
@@ -94,7 +96,7 @@ def undecided(url: str) -> None:
         yield VisitRecorded(contact_id=command.contact_id)
 
     with CRM.open(url, follow=[]) as crm:
-        with pytest.raises(UnknownEventType, match="acme.visit.recorded v2"):
+        with pytest.raises(UnknownEventType, match=r"acme\.visit\.recorded v2"):
             crm.execute(CountVisit(contact_id=ADA), by="kim")
         assert crm.status().position == 4
 
