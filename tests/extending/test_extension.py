@@ -12,7 +12,7 @@ from crm_core import CRM, Foreign, Invalid, Refused, Status
 from crm_core.commands import AddContact, ForgetPerson, SwitchOnPolicy
 from crm_core.events import TaskAdded
 from crm_core.kernel.ids import ContactId
-from projections import directory, pipeline, retention, timeline
+from projections import Projection, directory, pipeline, retention, timeline
 from tests.extending.apart import VISITS, apart, program
 
 ADA = ContactId(UUID("00000000-0000-4000-8000-0000000000ad"))
@@ -74,7 +74,8 @@ def check_without(url: str) -> None:
         assert fact.as_dict()["event"]["public"]["minutes"] == 20
         assert [one.type for one in crm.log(types=["acme.visit.recorded"])] == ["acme.visit.recorded"] * 2
         assert len(list(crm.log())) == crm.status().position
-        for view in (directory, pipeline, retention):
+        views: list[Projection[Any]] = [directory, pipeline, retention]
+        for view in views:
             assert crm.view(view, as_of=crm.status().position).rows == list(crm.view(view))
         assert {row.about for row in crm.view(timeline) if row.type == "acme.visit.recorded"} == {ADA}
         assert crm.verify().intact

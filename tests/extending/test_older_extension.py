@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -11,7 +12,7 @@ from crm_core import CRM, Foreign, Money
 from crm_core.commands import AddContact, OpenDeal, SwitchOnPolicy
 from crm_core.errors import FollowerHalted, UnknownEventType
 from crm_core.kernel.ids import ContactId
-from projections import directory, pipeline, retention, timeline
+from projections import Projection, directory, pipeline, retention, timeline
 from tests.extending.apart import VISITS, apart
 
 ADA = ContactId(UUID("00000000-0000-4000-8000-0000000000ad"))
@@ -32,9 +33,7 @@ def written_later(url: str, what: str) -> None:
 def halted(url: str) -> None:
     with CRM.open(url, extend=VISITS) as crm:
         for _ in range(2):
-            with pytest.raises(
-                FollowerHalted, match=r"^visits halted before position 3: unknown .* acme\.visit"
-            ):
+            with pytest.raises(FollowerHalted, match=r"^visits halted before position 3: unknown .* acme\.visit"):
                 crm.settle()
             assert {one.name: one.position for one in crm.status().followers if one.kind == "view"} == {
                 "directory": 4, "pipeline": 4, "retention": 4, "timeline": 4, "visits": 2,
@@ -46,7 +45,8 @@ def halted(url: str) -> None:
         visits = sys.modules["crm_extensions.visits"].visits
         assert len(crm.view(pipeline, after=4)) == 1
         assert {row.position for row in crm.view(timeline, after=4) if row.about == ADA} == {1, 3, 4}
-        for view in (directory, pipeline, retention, timeline):
+        views: list[Projection[Any]] = [directory, pipeline, retention, timeline]
+        for view in views:
             assert crm.view(view, as_of=4).rows == crm.view(view, after=4).rows
         assert crm.view(visits, as_of=2).rows == []
         for ask in (lambda: crm.view(visits, as_of=4).rows, lambda: visits.replay(crm.log())):

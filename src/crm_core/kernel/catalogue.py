@@ -123,6 +123,10 @@ class Catalogue:
             for name, info in cls.model_fields.items()
             if isinstance(mark := mark_of(info.metadata), PersonalMark)
         }
+        unmarked = [name for name, info in cls.model_fields.items() if mark_of(info.metadata) is None]
+        if unmarked:
+            names = ", ".join(unmarked)
+            raise CatalogueError(f"{place_of(cls)} {cls.__name__}: {names} is marked neither Public nor Personal")
         lying = [name for name in personal if not may_be_erased(cls.model_fields[name].annotation)]
         if lying:
             raise CatalogueError(f"{place_of(cls)} {cls.__name__}: {', '.join(lying)} is personal but cannot be Erased")

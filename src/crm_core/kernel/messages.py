@@ -3,12 +3,13 @@
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, Self, dataclass_transform
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PydanticUndefinedAnnotation, ValidationError
 from pydantic._internal._model_construction import ModelMetaclass
 
 from crm_core.kernel.errors import Invalid
 from crm_core.kernel.ids import UNASSIGNED, derived
 from crm_core.kernel.personal import PublicMark, mark_of
+from crm_core.kernel.wiring import unresolved
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -114,6 +115,7 @@ class Event(Message):
 
     @classmethod
     def __pydantic_init_subclass__(cls, *, declared: bool = True, **keywords: Any) -> None:
+        _require_read(cls)
         if declared:
             from crm_core.kernel.catalogue import catalogue
 
@@ -129,6 +131,7 @@ class Command(Message):
 
     @classmethod
     def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        _require_read(cls)
         cls.__derived__ = tuple(name for name, field in cls.model_fields.items() if field.default is UNASSIGNED)
 
     def left_out(self) -> list[str]:
@@ -187,6 +190,19 @@ class Command(Message):
             if problems:
                 raise Invalid(type(self).__name__, problems)
         return type(self).__name__.encode() + b"\n" + said
+
+
+def _require_read(cls: type[Message]) -> None:
+    """Every field's annotation must be readable where the class is declared: marks and types are the wiring.
+
+    Raises:
+        WiringError: one names what is not there at run time, such as a name imported under `TYPE_CHECKING` only.
+    """
+    if not cls.__pydantic_complete__:
+        try:
+            cls.model_rebuild(_parent_namespace_depth=4)
+        except PydanticUndefinedAnnotation as error:
+            raise unresolved(cls, error.name or "") from None
 
 
 def _bad_text(path: str, value: Any) -> "Iterable[tuple[str, str]]":

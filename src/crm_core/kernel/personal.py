@@ -64,8 +64,15 @@ def mark_of(metadata: tuple[Any, ...] | list[Any]) -> PersonalMark | PublicMark 
 
 def personal_fields(annotations: dict[str, Any]) -> dict[str, PersonalMark]:
     """The personal fields of a row or state class, from its resolved annotations (with extras)."""
-    marks = {name: mark_of(getattr(hint, "__metadata__", ())) for name, hint in annotations.items()}
+    marks = {name: _mark_in(hint) for name, hint in annotations.items()}
     return {name: mark for name, mark in marks.items() if isinstance(mark, PersonalMark)}
+
+
+def _mark_in(hint: Any) -> PersonalMark | PublicMark | None:
+    """The mark of a field, also where it stands inside a union or behind a `type X = …`."""
+    mark = mark_of(getattr(hint, "__metadata__", ()))
+    parts = (hint.__value__,) if hasattr(hint, "__value__") else get_args(hint)
+    return mark or next((found for part in parts if (found := _mark_in(part))), None)
 
 
 def may_be_erased(hint: object) -> bool:

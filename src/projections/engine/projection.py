@@ -13,7 +13,7 @@ from crm_core.kernel.catalogue import catalogue
 from crm_core.kernel.foreign import Foreign, barrier
 from crm_core.kernel.plain import as_dict
 from crm_core.kernel.recorded import Recorded, unread
-from crm_core.kernel.wiring import Place, classes, hints_of, members, place_of, wiring_error
+from crm_core.kernel.wiring import Place, classes, hints_of, members, parameters_of, place_of, wiring_error
 from crm_core.store.port import Transaction
 from projections.engine import marks
 from projections.engine.holding import Holding, flat
@@ -52,7 +52,7 @@ class Projection(Generic[Row]):
         self.follows = None if hints[names[1]] is Event else classes(function, names[1], hints[names[1]], Event)
         self.opens = bool(self.table.people)
         self._key = key
-        self._key_sees = len(inspect.signature(key).parameters) > 1
+        self._key_sees = len(parameters_of(key)) > 1
         self.types = self._types()
         self._only_scrubs = None if self.follows is None or PersonForgotten in self.follows else PersonForgotten
         if not hasattr(self.row, "as_dict"):
