@@ -19,7 +19,7 @@ from crm_core.writing import Request
 
 __all__ = ["Follower", "Loader", "Overtaken", "Request", "Work"]
 
-logger = logging.getLogger("crm_core.following")
+logger: logging.Logger = logging.getLogger("crm_core.following")
 PAGE = 5_000
 """How many followed facts are read at a time."""
 STRETCH = 200_000
@@ -108,7 +108,7 @@ class Loader:
     """
 
     def __init__(self, store: Store, followers: Iterable[Follower], writer: Any, clock: Any) -> None:
-        self.followers = list(followers)
+        self.followers: list[Follower] = list(followers)
         self._store = store
         self._writer = writer
         self._clock = clock

@@ -202,7 +202,7 @@ class Catalogue:
 
 _NO_VERSION = 0
 _NOBODY = UUID(int=0)
-catalogue = Catalogue()
+catalogue: Catalogue = Catalogue()
 """The catalogue of this process; declaring an event class puts it here."""
 
 

@@ -97,8 +97,8 @@ class Decider(Generic[_S]):
 
     def __init__(self, noun: str, *, initial: _S, evolve: Callable[[_S, Any], _S]) -> None:
         self.noun = noun
-        self.fold = fold_of(initial, evolve)
-        self.place = place_of(evolve)
+        self.fold: Fold[_S] = fold_of(initial, evolve)
+        self.place: Place = place_of(evolve)
         other = next((one for one in _deciders.values() if one.noun == noun), None)
         if other is not None and other.place.file != self.place.file:
             raise wiring_error(
@@ -144,7 +144,7 @@ class Definition(Generic[_S]):
 
     def __init__(self, name: str, *, initial: _S, evolve: Callable[[_S, Any], _S]) -> None:
         self.name = name
-        self.fold = fold_of(initial, evolve)
+        self.fold: Fold[_S] = fold_of(initial, evolve)
         _definitions[self.fold.state] = self
 
 

@@ -189,7 +189,7 @@ class Conflict(CRMError):
     """
 
     def __init__(self, message: str, versions: Mapping[UUID, int]) -> None:
-        self.versions = dict(versions)
+        self.versions: dict[UUID, int] = dict(versions)
         super().__init__(message)
 
 
@@ -305,7 +305,7 @@ class ModuleShadowed(CatalogueError):
         self.module = module
         self.found = found
         self.expected = expected
-        self.distributions = tuple(distributions)
+        self.distributions: tuple[str, ...] = tuple(distributions)
         by = f", installed by {', '.join(distributions)}" if distributions else ""
         super().__init__(
             f"the module {module} that Python finds ({found or 'none'}{by}) is not crm-core's, which belongs to "

@@ -1,7 +1,7 @@
 """What is personal, and of whom; and what stands in its place once the person is forgotten."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, Literal, TypeVar, get_args
+from typing import Annotated, Any, ClassVar, Final, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -15,7 +15,9 @@ class Erased(BaseModel):
     go on; a `withheld` one is given to every reader whose own state has no personal field.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, serialize_by_alias=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, serialize_by_alias=True
+    )
 
     why: Literal["erased", "withheld"] = Field(default="erased", alias="$erased")
 

@@ -96,8 +96,8 @@ class Recorded:
     __slots__ = ("_at", "_header", "_parsed", "event", "position")
 
     def __init__(self, position: int, event: Event, at: str, header: str) -> None:
-        self.position = position
-        self.event = event
+        self.position: int = position
+        self.event: Event = event
         self._at = at
         self._header = header
         self._parsed: dict[str, Any] | None = None

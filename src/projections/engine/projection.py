@@ -44,16 +44,18 @@ class Projection(Generic[Row]):
         functools.update_wrapper(self, function)
         self.name = name
         self.version = version
-        self.checkpoint = f"{name}/{version}"
+        self.checkpoint: str = f"{name}/{version}"
         self.function = function
-        self.with_key = len(names) == 4  # noqa: PLR2004 - row, event, envelope, key
-        self.row = _row_class(function, hints["return"])
-        self.table = Table(name, version, self.row, keys)
-        self.follows = None if hints[names[1]] is Event else classes(function, names[1], hints[names[1]], Event)
-        self.opens = bool(self.table.people)
+        self.with_key: bool = len(names) == 4  # noqa: PLR2004 - row, event, envelope, key
+        self.row: type[Any] = _row_class(function, hints["return"])
+        self.table: Table[Any] = Table(name, version, self.row, keys)
+        self.follows: tuple[type[Any], ...] | None = (
+            None if hints[names[1]] is Event else classes(function, names[1], hints[names[1]], Event)
+        )
+        self.opens: bool = bool(self.table.people)
         self._key = key
         self._key_sees = len(parameters_of(key)) > 1
-        self.types = self._types()
+        self.types: tuple[str, ...] | None = self._types()
         self._only_scrubs = None if self.follows is None or PersonForgotten in self.follows else PersonForgotten
         if not hasattr(self.row, "as_dict"):
             self.row.as_dict = as_dict
