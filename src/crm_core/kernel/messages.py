@@ -20,15 +20,17 @@ TAG = "command"
 _CONFIG = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, allow_inf_nan=False)
 
 
-@dataclass_transform(kw_only_default=True, field_specifiers=(Field,))
+@dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(Field,))
 class _Translating(ModelMetaclass):
     """Constructing a message with wrong input raises our `Invalid`, which names field and rule and no value."""
 
-    def __call__(cls, *args: Any, **values: Any) -> Any:  # noqa: N805 - the self of a metaclass is a class
-        try:
-            return super().__call__(*args, **values)
-        except ValidationError as error:
-            raise invalid(cls.__name__, error) from None
+    if not TYPE_CHECKING:  # type checkers are to see the fields, not this
+
+        def __call__(cls, *args: Any, **values: Any) -> Any:  # noqa: N805 - the self of a metaclass is a class
+            try:
+                return super().__call__(*args, **values)
+            except ValidationError as error:
+                raise invalid(cls.__name__, error) from None
 
 
 class Message(BaseModel, metaclass=_Translating):
