@@ -191,7 +191,7 @@ class EventMapper(Mapper[UUID]):
                         continue
                 except ValidationError:
                     pass
-            yield version, self.read(name, type_version, stream, version, public, sealed)
+            yield version, self.read(catalogue.named(name), type_version, stream, version, public, sealed)
 
     def read(
         self, type_name: str, type_version: int, stream: object, version: int, public: str, sealed: bytes
