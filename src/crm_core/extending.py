@@ -15,15 +15,17 @@ from types import ModuleType
 from typing import Any, TypeAlias
 
 from crm_core.following import Follower
+from crm_core.kernel import arguments
 from crm_core.kernel.catalogue import catalogue, discover
 from crm_core.kernel.decider import decisions
-from crm_core.kernel.errors import CRMError, ExtensionError, Invalid, ModuleShadowed, WiringError
+from crm_core.kernel.errors import CRMError, ExtensionError, ModuleShadowed, WiringError
 
 __all__ = ["Extension", "Source", "extensions", "followers_with", "installed_followers", "loaded_point"]
 
 Source: TypeAlias = str | os.PathLike[str] | ModuleType
 """An extension: a module's name, a file, or the module itself."""
 _CORE = importlib.import_module("crm_core")
+_WHAT = "a module, its name, a file, or several of them"
 _FOLLOWER = ("name", "checkpoint", "kind", "types", "opens", "prepare", "fold", "reset", "wake", "next_alarm")
 
 
@@ -106,16 +108,14 @@ def _sources(extend: Source | Iterable[Source] | None) -> list[Source]:
         return []
     if isinstance(extend, str | os.PathLike | ModuleType):
         return [extend]
-    if isinstance(extend, Iterable):
-        return list(extend)
-    raise Invalid("extend", [("extend", "must be a module, its name, a file, or several of them")])
+    return list(arguments.many("extend", extend, _WHAT))
 
 
 def _module_of(source: Source) -> ModuleType:
     if isinstance(source, ModuleType):
         return source
     if not isinstance(source, str | os.PathLike) or not os.fspath(source):
-        raise Invalid("extend", [("extend", "must be a module, its name, a file, or several of them")])
+        arguments.wrong("extend", f"must be {_WHAT}")
     text = os.fspath(source)
     if isinstance(source, os.PathLike) or text.endswith(".py") or "/" in text or os.sep in text:
         return _from_file(Path(text))

@@ -286,7 +286,15 @@ class UnknownEventType(CatalogueError):
 
 
 class ExtensionError(CatalogueError):
-    """A host's extension cannot be loaded: it is not there, cannot be imported, or declares nothing."""
+    """An extension of a host cannot be loaded.
+
+    When: it is not there, importing it raises, or it declares no event, command, view or policy.
+    Do: correct the name or path in `extend=`, `--load`, `CRM_LOAD` or the entry point, or the code it names.
+
+    Attributes:
+        extension: the module or file that was asked for.
+        reason: what is wrong with it.
+    """
 
     def __init__(self, extension: str, reason: str) -> None:
         self.extension = extension
@@ -297,8 +305,14 @@ class ExtensionError(CatalogueError):
 class ModuleShadowed(CatalogueError):
     """Another module answers to the name of one of this library's, such as `projections`.
 
-    `found` is where Python finds it (None: nowhere), `expected` where ours is, `distributions` who else
-    installs a module of that name.
+    When: the installed views and policies are looked up, and Python finds a module of yours or of somebody else.
+    Do: rename that module, or give this library an environment of its own.
+
+    Attributes:
+        module: the name.
+        found: where Python finds it; None: nowhere.
+        expected: where this library's lies.
+        distributions: who else installs a module of that name.
     """
 
     def __init__(self, module: str, found: str | None, expected: str, distributions: Sequence[str]) -> None:

@@ -40,6 +40,10 @@ class Foreign(Event, declared=False):
         """What can be said of it."""
         return f"{words_of(self.type)} (known to an extension that is not loaded)"
 
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-able: the public part as the object that it is."""
+        return self.model_dump(mode="json")
+
     @field_serializer("public", when_used="json")
     def _as_json(self, public: str) -> Any:
         return json.loads(public)
