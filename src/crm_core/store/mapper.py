@@ -191,7 +191,7 @@ class EventMapper(Mapper[UUID]):
                         continue
                 except ValidationError:
                     pass
-            yield version, self.read(catalogue.named(name), type_version, stream, version, public, sealed)
+            yield version, self.read(name, type_version, stream, version, public, sealed)
 
     def read(
         self, type_name: str, type_version: int, stream: object, version: int, public: str, sealed: bytes
@@ -214,9 +214,7 @@ class EventMapper(Mapper[UUID]):
         return [
             Recorded(
                 position,
-                readable(name, type_version).read(
-                    type_version, public, self.personal(name, stream, version, sealed)
-                ),
+                readable(name, type_version).read(type_version, public, self.personal(name, stream, version, sealed)),
                 at,
                 header,
             )
