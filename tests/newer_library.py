@@ -11,6 +11,8 @@ from crm_core.kernel.personal import Personal, Private, Public
 class DealPraised(Event, type="deal.praised", says="praised: {words}"):
     """Somebody spoke well of the deal."""
 
+    __module__ = "crm_core.deal.events"  # where a later version would have it
+
     deal_id: Public[DealId]
     words: Public[str]
     letter: Personal[str | None] = None

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from crm_core import CRM, Erased, History, Money, Receipt, Recorded, View, surface
+from crm_core import CRM, Erased, Foreign, History, Money, Receipt, Recorded, View, surface
 from crm_core.commands import AddContact, AddNote, Command, ForgetPerson, OpenDeal, parse_command
 from crm_core.definitions.pipelines import SHIPPED
 from crm_core.kernel.catalogue import EventType, erased_copy
@@ -36,6 +36,7 @@ def told(crm: CRM) -> dict[str, Any]:
     history, status = crm.history(ADA), crm.status()
     values = [receipt, receipt.events[0], history, history[0], history[0].by, history.as_of, crm.view(pipeline), status]
     values += [crm.verify(), status.followers[0], Money("12.5", "EUR"), ERASED, Ref("deal", ADA)]
+    values.append(Foreign(type="acme.visit.recorded", type_version=1, public='{"owner":"ann"}', sealed=("notes",)))
     return {type(one).__name__: one for one in values}
 
 

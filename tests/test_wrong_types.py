@@ -59,6 +59,7 @@ _A_VIEW = ["pipeline", 5, None, type(pipeline), thank_on_purchase, [pipeline], p
 WRONG: dict[str, list[Any]] = {
     "open.url": [5, None, b"memory://", Path("acme.db"), ["memory://"], True],
     "open.follow": _FOLLOWERS,
+    "open.extend": [5, b"visits", "", [""], [5], True],
     "open.clock": [SECRET, 5, NOON, datetime.now, type("Clock", (), {"now": None})],
     "open.authorize": _FUNCTION,
     "open.app": [5, None, b"acme", ["acme"], "a\nb"],

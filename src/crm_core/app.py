@@ -1,6 +1,5 @@
 """The CRM object: one noun, few verbs. Opens a history, carries out commands, answers questions."""
 
-import importlib.metadata
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -11,11 +10,11 @@ from uuid import UUID
 
 import crm_core
 from crm_core.aside import Aside
+from crm_core.extending import Source, extensions, followers_with
 from crm_core.following import Follower, Loader
 from crm_core.forgetting import Forgetting
 from crm_core.kernel import arguments
 from crm_core.kernel.authorisation import Authorize, allow_all
-from crm_core.kernel.catalogue import discover
 from crm_core.kernel.errors import CRMError, FollowerHalted, SettleTimeout, ViewNotFolded
 from crm_core.kernel.messages import Command
 from crm_core.kernel.recorded import Actor, Receipt, Recorded
@@ -77,6 +76,7 @@ class CRM:
         url: str,
         *,
         follow: Iterable[Follower] | None = None,
+        extend: Source | Iterable[Source] | None = None,
         clock: Clock | None = None,
         authorize: Authorize = allow_all,
         app: str = "",
@@ -88,7 +88,9 @@ class CRM:
             url: `memory://`, `sqlite:///FILE` or `postgresql://…`; options: `mode=ro` (change nothing),
                 `schema=` (PostgreSQL), `prefix=` (of views' names, SQLite), `shared=yes` (SQLite: the file may
                 hold tables of your own already), `keys=` (where the key store lies), `durability=test`.
-            follow: the views and policies to keep up; None: all that are installed.
+            follow: the views and policies to keep up; None: all that are installed, and the extensions'.
+            extend: extensions of your own to load, beside those that are installed (entry points
+                `crm_core.extensions`): a module, its name, a file, or several of them.
             clock: tells the time; None: the machine's clock.
             authorize: asked before every command; the default allows all.
             app: the host's name and version, recorded with every event it writes.
@@ -97,9 +99,11 @@ class CRM:
         Raises:
             Invalid: the URL, an option or an argument is wrong.
             StoreError: the database does not answer, is not ours, or is unsafe; says which.
+            ExtensionError: an extension cannot be loaded.
+            CatalogueError: what it declares does not fit; or a foreign module has the name of one of ours.
         """
-        discover(crm_core)
-        chosen = tuple(installed_followers() if follow is None else _followers(follow))
+        brought = extensions(extend)
+        chosen = tuple(followers_with(brought) if follow is None else _followers(follow))
         clock = SystemClock() if clock is None else _clock(clock)
         arguments.function("authorize", authorize)
         arguments.text("app", app)
@@ -362,14 +366,21 @@ class CRM:
             upto = head
 
     def _fold(self, followers: Sequence[Follower], upto: int, deadline: float) -> None:
-        may = self._store.rights.fold
-        while not self._loader.arrived(followers, upto):
-            moved = self._loader.advance(followers, upto) if may else False
-            if time.monotonic() > deadline and not self._loader.arrived(followers, upto):
+        may, going, halted = self._store.rights.fold, list(followers), None
+        while not self._loader.arrived(going, upto):
+            try:
+                moved = self._loader.advance(going, upto) if may else False
+            except FollowerHalted as error:  # the others go on, as far as they can
+                stuck, halted = error.follower.split(", "), halted or error
+                going = [one for one in going if one.name not in stuck]
+                continue
+            if time.monotonic() > deadline and not self._loader.arrived(going, upto):
                 waited = "" if may else ": this database role may not fold, and no worker did"
                 raise SettleTimeout(f"not folded up to position {upto} in time{waited}", position=upto)
             if not moved:
                 threading.Event().wait(_POLL_S)
+        if halted is not None:
+            raise halted
 
     def tick(self) -> int:
         """Fire the alarms that are due, of policies that are switched on; how many."""
@@ -473,12 +484,6 @@ class CRM:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def installed_followers() -> list[Follower]:
-    """The views and policies of every distribution that offers the entry-point group `crm_core.followers`."""
-    points = sorted(importlib.metadata.entry_points(group="crm_core.followers"), key=lambda one: one.name, reverse=True)
-    return [follower for point in points for follower in point.load()()]
 
 
 def _clock(clock: Clock) -> Clock:

@@ -11,7 +11,8 @@ from typing import Any, Literal, Protocol
 
 from crm_core.contact.events import PersonForgotten
 from crm_core.kernel.catalogue import catalogue
-from crm_core.kernel.errors import CRMError, FollowerHalted, StoreError
+from crm_core.kernel.errors import CRMError, FollowerHalted, StoreError, UnknownEventType
+from crm_core.kernel.foreign import barrier
 from crm_core.kernel.recorded import Receipt, Recorded
 from crm_core.kernel.time import SystemClock
 from crm_core.store.forking import renewed
@@ -22,7 +23,7 @@ from crm_core.writing import Request
 
 __all__ = ["Follower", "Loader", "Overtaken", "Request", "Share", "Work"]
 
-logger = logging.getLogger("crm_core.following")
+logger: logging.Logger = logging.getLogger("crm_core.following")
 PAGE = 20_000
 """How many followed facts are taken in in one transaction: the more, the fewer rows are read and written twice."""
 CHUNK = 2_000
@@ -117,7 +118,7 @@ class Loader:
     """
 
     def __init__(self, store: Store, followers: Iterable[Follower], writer: Any, clock: Any) -> None:
-        self.followers = list(followers)
+        self.followers: list[Follower] = list(followers)
         self._store = store
         self._writer = writer
         self._clock = clock
@@ -181,7 +182,7 @@ class Loader:
     def _stretch(self, group: Sequence[Follower], since: int, upto: int) -> bool:
         with self._store.database.reading() as transaction:
             page = self._page(group, since, upto, PAGE, transaction, self._scan(group, None))
-        moved = [self._folded(follower, page, since) for follower in group] if page.upto > since else []
+        moved = [self._folded(follower, page, since) for follower in page.group] if page.upto > since else []
         return any(moved)
 
     def _folded(self, follower: Follower, page: "_Page", since: int) -> bool:
@@ -212,14 +213,18 @@ class Loader:
         return Scan(types, sealed=any(one.opens for one in group), headers=headers, share=streams, for_all=_FOR_ALL)
 
     def _checked(self, group: Sequence[Follower], since: int, stretch: Stretch) -> "_Page":
-        """The page, if there is anything in front of a fact that nobody here can read."""
-        if stretch.unknown and stretch.upto == since:
-            raise FollowerHalted(", ".join(one.name for one in group), since + 1, str(stretch.unknown))
+        """The page, as far as any of the group can go.
+
+        Raises:
+            FollowerHalted: none can: the next fact is one that they must not pass.
+        """
+        able, upto = _unhalted(group, stretch.unknown, since, stretch.upto)
+        rows = stretch.rows if upto == stretch.upto else [row for row in stretch.rows if row[0] <= upto]
 
         def asked() -> None:
-            self._enveloped.update(one.checkpoint for one in group)
+            self._enveloped.update(one.checkpoint for one in able)
 
-        return _Page(self._store, stretch, Headers(self._store.database, stretch.rows, asked))
+        return _Page(self._store, rows, upto, able, Headers(self._store.database, rows, asked))
 
     def _head(self, transaction: Transaction) -> int:
         return self._store.log.head(transaction).position
@@ -276,8 +281,11 @@ class Loader:
                 upto = max(after, min(upto, after + STRETCH, self._head(reading)))
                 with closing(scan.pages(reading, after, upto, size)) as pages:
                     for stretch in pages:
-                        yield self._checked([follower], after, stretch)
-                        after = stretch.upto
+                        page = self._checked([follower], after, stretch)
+                        yield page
+                        after = page.upto
+                        if after < stretch.upto:
+                            return
 
     def hold(self, transaction: Transaction, follower: Follower) -> int:
         """Where a follower stands; nobody moves it until the transaction ends."""
@@ -375,18 +383,15 @@ class _Page:
     """Rows read once, decoded once for readers that may see personal values and once for those that may not."""
 
     store: Store
-    stretch: Stretch
+    rows: list[Any]
+    upto: int
+    group: Sequence[Follower]
     headers: Headers
     _decoded: dict[bool, list[Recorded]] = field(default_factory=dict)
 
-    @property
-    def upto(self) -> int:
-        """The position that whoever has taken in the page has reached."""
-        return self.stretch.upto
-
     def facts(self, follower: Follower) -> list[Recorded]:
         """What this follower gets of the page."""
-        rows = self.stretch.rows
+        rows = self.rows
         if follower.opens not in self._decoded:
             self._decoded[follower.opens] = self.store.mapper(opens=follower.opens).recorded(rows, self.headers)
         facts = self._decoded[follower.opens]
@@ -402,6 +407,24 @@ def _reopened(url: str, modules: Sequence[str]) -> Loader:
         importlib.import_module(module)
     clock = SystemClock()
     return Loader(open_store(url, clock), [], None, clock)
+
+
+def _unhalted(
+    group: Sequence[Follower], unknown: Sequence[UnknownEventType], since: int, upto: int
+) -> tuple[Sequence[Follower], int]:
+    """Those that can go on from here, and how far all of them can go.
+
+    Raises:
+        FollowerHalted: none can: the next fact is one that they must not pass.
+    """
+    if not unknown:
+        return group, upto
+    stops = {one.name: stop for one in group if (stop := barrier(unknown, one.types)) is not None}
+    here = [name for name, stop in stops.items() if stop.position == since + 1]
+    if len(here) == len(group):
+        raise FollowerHalted(", ".join(here), since + 1, str(stops[here[0]]))
+    able = [one for one in group if one.name not in here]
+    return able, min([upto, *((stops[one.name].position or 1) - 1 for one in able if one.name in stops)])
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from crm_core.session import FORGETTINGS
 from crm_core.store.forking import renewed
 from crm_core.store.opening import Store
 
-logger = logging.getLogger("crm_core.forgetting")
+logger: logging.Logger = logging.getLogger("crm_core.forgetting")
 
 
 class Forgetting:

@@ -10,6 +10,7 @@ from uuid import UUID
 from crm_core.kernel import arguments
 from crm_core.kernel.catalogue import catalogue
 from crm_core.kernel.errors import Invalid, NotFound, UnknownEventType
+from crm_core.kernel.foreign import barrier, host_of
 from crm_core.kernel.money import Money, MoneyError, total
 from crm_core.kernel.plain import plain
 from crm_core.kernel.recorded import Recorded
@@ -388,7 +389,7 @@ class Reader:
     def past_rows(self, projection: Viewable[Row], as_of: AsOf, where: Mapping[str, Any]) -> list[Row]:
         """The rows of a view as they were: folded from the history up to that moment."""
         with self._store.database.looking() as transaction:
-            unknown = self._store.log.unknown_type(transaction, 0, as_of.position)
+            unknown = barrier(self._store.log.unknown_types(transaction, 0, as_of.position), projection.types)
         if unknown is not None:
             raise unknown
         return projection.matching(projection.replay(self._past(projection, as_of)).values(), where)
@@ -437,9 +438,11 @@ def _is_type_name(value: Any) -> bool:
 
 
 def _known(rows: list[Any]) -> list[Any]:
-    """The rows before the first whose type or version this code does not know."""
-    unknown = next((number for number, row in enumerate(rows) if not catalogue.knows(row[1], row[2])), len(rows))
-    return rows[:unknown]
+    """The rows before the first whose type or version this code does not know; a host's are read as `Foreign`."""
+    unknown = (
+        number for number, row in enumerate(rows) if host_of(row[1]) is None and not catalogue.knows(row[1], row[2])
+    )
+    return rows[: next(unknown, len(rows))]
 
 
 def _unknown(row: Any) -> UnknownEventType:

@@ -3,6 +3,7 @@
 from crm_core.app import CRM
 from crm_core.kernel.authorisation import Allow, Deny
 from crm_core.kernel.errors import Conflict, CRMError, Invalid, NotFound, Refused
+from crm_core.kernel.foreign import Foreign
 from crm_core.kernel.money import Money
 from crm_core.kernel.personal import Erased
 from crm_core.kernel.recorded import Actor, Receipt, Recorded
@@ -20,6 +21,7 @@ __all__ = [
     "Deny",
     "Erased",
     "FollowerStatus",
+    "Foreign",
     "History",
     "Invalid",
     "Money",

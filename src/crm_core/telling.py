@@ -7,7 +7,7 @@ from crm_core.kernel.errors import CRMError
 from crm_core.kernel.recorded import Receipt
 from crm_core.session import Prepared
 
-logger = logging.getLogger("crm_core.writing")
+logger: logging.Logger = logging.getLogger("crm_core.writing")
 
 
 def executed(prepared: Prepared, receipt: Receipt) -> None:

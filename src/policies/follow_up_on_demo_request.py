@@ -85,6 +85,6 @@ def _follow_up(watch: Watch, at: datetime) -> Iterator[AddTask | Wake]:
     yield Wake(after=TO_FOLLOW_UP, name="untouched")
 
 
-follow_up_on_demo_request = Policy(
+follow_up_on_demo_request: Policy[Watch] = Policy(
     "follow_up_on_demo_request", key=lambda event: event.lead_id, initial=Watch(), evolve=remember, react=react
 )

@@ -29,6 +29,6 @@ def react(thanks: Thanks, event: PurchaseRecorded, at: datetime) -> Iterator[Req
         )
 
 
-thank_on_purchase = Policy(
+thank_on_purchase: Policy[Thanks] = Policy(
     "thank_on_purchase", key=lambda event: event.purchase_id, initial=Thanks(), evolve=remember, react=react
 )

@@ -1,7 +1,8 @@
 """The timeline: whatever happened with a customer, an account, a deal or a ticket, on each one's own timeline.
 
 One fact is recorded once and stands on the timeline of everything it regards. How the business is set
-up (pipelines, switches of policies) is on nobody's timeline.
+up (pipelines, switches of policies) is on nobody's timeline. A host's fact whose code is not loaded is
+shown by its name; once the code is there, a rebuild puts it in words.
 """
 
 from dataclasses import dataclass
@@ -12,9 +13,13 @@ from uuid import UUID
 
 from crm_core.events import Event
 from crm_core.kernel.catalogue import catalogue, sentence
+from crm_core.kernel.foreign import Foreign
 from crm_core.kernel.personal import WITHHELD, Erased, PersonalMark
 from crm_core.kernel.recorded import Recorded
 from projections.engine.projection import projection
+
+_NO_THINGS = frozenset({"definitions", "forgettings"})
+"""What facts regard only so that they are found: it has no history of its own to show."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,23 +43,17 @@ class TimelineRow:
 
 def _about(event: Event, seen: Recorded) -> list[tuple[UUID, int]]:
     """The thing the fact belongs to, if facts refer to it by an id, and everything else the fact regards."""
-    header, position, kinds = seen.header, seen.position, _kinds()
-    things = [(UUID(thing), position) for kind, thing in header["regards"] if kind in kinds]
-    if catalogue.of(event).refers:
+    header, position = seen.header, seen.position
+    things = [(UUID(thing), position) for kind, thing in header["regards"] if kind not in _NO_THINGS]
+    if isinstance(event, Foreign) or catalogue.of(event).refers:
         things.append((UUID(header["stream"]), position))
     return things
-
-
-@lru_cache(maxsize=1)
-def _kinds() -> frozenset[str]:
-    """Everything that facts refer to by an id of its own."""
-    return frozenset(kind for entry in catalogue for kind in entry.refers.values())
 
 
 @lru_cache(maxsize=512)
 def _of_others(cls: type[Event]) -> tuple[str, ...]:
     """The personal fields that are about somebody else than the fact's subject: no sentence shows them."""
-    return tuple(name for name, mark in catalogue.of(cls).personal.items() if mark.of)
+    return () if cls is Foreign else tuple(name for name, mark in catalogue.of(cls).personal.items() if mark.of)
 
 
 @lru_cache(maxsize=1)

@@ -37,14 +37,14 @@ def test_every_verb_has_help_and_every_option_of_it_is_documented(verb: str) -> 
     assert command.help
     said = run_crm(verb, "--help")
     assert said.code == 0
-    shared = {"--url", "--json", "--help", "--tz", "--axis"}
+    shared = {"--url", "--load", "--json", "--help", "--tz", "--axis"}
     for parameter in command.params:
         for option in set(parameter.opts) - shared:
             if option.startswith("--"):
                 assert f"`{option}" in section(verb), option
 
 
-@pytest.mark.parametrize("option", ["--url", "--json", "--tz", "--axis", "--as-of"])
+@pytest.mark.parametrize("option", ["--url", "--load", "--json", "--tz", "--axis", "--as-of"])
 def test_options_that_verbs_share_are_documented_once(option: str) -> None:
     assert f"`{option}" in PAGE.partition("### `crm ")[0]
 

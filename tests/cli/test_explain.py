@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 import crm_core
-from crm_core.app import installed_followers
 from crm_core.cli.explanations import explanations
+from crm_core.extending import followers_with
 from crm_core.kernel.catalogue import catalogue, discover
 from tests.cli.conftest import run_crm
 
@@ -77,7 +77,7 @@ def test_a_slip_of_the_pen_is_met_with_a_suggestion() -> None:
     assert "did you mean deal.won" in said.err
 
 
-@pytest.mark.parametrize("one", explanations(installed_followers()), ids=lambda one: f"{one.kind} {one.name}")
+@pytest.mark.parametrize("one", explanations(followers_with([])), ids=lambda one: f"{one.kind} {one.name}")
 def test_everything_that_can_be_explained_has_a_meaning_and_a_place(one: object) -> None:
     document = one.as_dict()  # type: ignore[attr-defined]
     assert document["meaning"]

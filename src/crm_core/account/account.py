@@ -29,7 +29,7 @@ def evolve(account: Account, event: AccountAdded | AccountRenamed) -> Account:
             return replace(account, name=name)
 
 
-accounts = Decider("account", initial=Account(), evolve=evolve)
+accounts: Decider[Account] = Decider("account", initial=Account(), evolve=evolve)
 
 
 def require_account(account: Account, account_id: UUID | None) -> None:

@@ -85,7 +85,10 @@ def _url(file: str) -> str:
 def _write(desk: Desk, url: str) -> tuple[Cast, Imported, int]:
     """Story and purchases, as far as they are not there; and how many events that came to."""
     clock = ManualClock(BEGINS)
-    with CRM.open(url, clock=clock, app="crm demo") as crm, desk.progress("importing purchases") as bar:
+    with (
+        CRM.open(url, extend=desk.extend, clock=clock, app="crm demo") as crm,
+        desk.progress("importing purchases") as bar,
+    ):
         before = crm.as_of(None).position
         if any(fact.command_id != FIRST for fact in crm.log(upto=1)):
             raise NotADemo(crm.status().database)

@@ -16,6 +16,8 @@ from crm_core.app import CRM
 from crm_core.cli.failures import BadUsage, as_json_line, line_of
 from crm_core.cli.moments import moment_of, zone_of
 from crm_core.cli.plain import as_json
+from crm_core.extending import extensions, followers_with
+from crm_core.following import Follower
 from crm_core.kernel.errors import Invalid, NotFound
 from crm_core.reading import AsOf, Axis
 
@@ -48,13 +50,14 @@ Ask = Callable[..., Answer]
 class Desk:
     """What every verb is given.
 
-    `url` is what was asked for on the command line; None: nothing was, and CRM_URL counts. `verb` asks
-    another verb for its answer.
+    `url` and `load` are what was asked for on the command line; where nothing was, CRM_URL and CRM_LOAD
+    count. `verb` asks another verb for its answer.
     """
 
     url: str | None = None
     as_json: bool = False
     verbs: Callable[[str], Ask] = field(default_factory=lambda: _no_verb)
+    load: tuple[str, ...] = ()
     _crm: CRM | None = None
 
     # -- the database ---------------------------------------------------------------------------
@@ -70,7 +73,7 @@ class Desk:
             StoreError: it cannot be used; says why.
         """
         if self._crm is None:
-            self._crm = CRM.open(self.database, create=False)
+            self._crm = CRM.open(self.database, extend=self.extend, create=False)
         return self._crm
 
     @property
@@ -84,6 +87,20 @@ class Desk:
         if not url:
             raise BadUsage("which database? say --url sqlite:///FILE or postgresql://…, or set CRM_URL")
         return url
+
+    @property
+    def extend(self) -> tuple[str, ...]:
+        """The extensions to load beside those that are installed."""
+        return self.load or tuple(filter(None, os.environ.get("CRM_LOAD", "").split(os.pathsep)))
+
+    @property
+    def followers(self) -> list[Follower]:
+        """Every view and policy there is; no database is needed to know.
+
+        Raises:
+            CatalogueError: an extension cannot be loaded, or does not fit.
+        """
+        return followers_with(extensions(self.extend))
 
     def use(self, url: str) -> None:
         """From now on speak of this database."""

@@ -6,11 +6,8 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-import crm_core
-from crm_core.app import installed_followers
 from crm_core.cli.desk import Answer, Desk
 from crm_core.cli.explanations import Explanation, explanations
-from crm_core.kernel.catalogue import discover
 from crm_core.kernel.errors import NotFound
 
 Name = Annotated[
@@ -20,8 +17,7 @@ Name = Annotated[
 
 def explain(desk: Desk, name: Name) -> Answer:
     """What happens around an event, command, view or policy, with file and line; read from the code's annotations."""
-    discover(crm_core)
-    known = explanations(installed_followers())
+    known = explanations(desk.followers)
     found = [one for one in known if name in (one.name, one.also)]
     if not found:
         near = difflib.get_close_matches(name, [one.name for one in known], 3, 0.5)

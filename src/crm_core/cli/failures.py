@@ -9,8 +9,10 @@ from crm_core.kernel.errors import (
     Conflict,
     CRMError,
     Denied,
+    ExtensionError,
     FollowError,
     Invalid,
+    ModuleShadowed,
     NotFound,
     PayloadTampered,
     Refused,
@@ -60,6 +62,8 @@ _CODES: tuple[tuple[type[CRMError], int], ...] = (
     (Conflict, CONFLICT),
     (CommandIdReused, CONFLICT),
     (FollowError, HALTED),
+    (ExtensionError, UNUSABLE),
+    (ModuleShadowed, UNUSABLE),
     (CatalogueError, HALTED),
 )
 

@@ -13,8 +13,10 @@ import typer.rich_utils
 import crm_core
 import crm_core.cli
 from crm_core.cli.desk import Desk
-from crm_core.cli.failures import MEANINGS, UNUSABLE, BadUsage
-from crm_core.cli.verbs import Json, Url, Verbs
+from crm_core.cli.failures import MEANINGS, UNUSABLE, BadUsage, code_of
+from crm_core.cli.verbs import Json, Load, Url, Verbs
+from crm_core.extending import loaded_point
+from crm_core.kernel.errors import ModuleShadowed
 
 _EPILOG = f"Exit codes: {'; '.join(f'{code} {meaning}' for code, meaning in MEANINGS.items())}."
 
@@ -55,16 +57,18 @@ def build() -> typer.Typer:
     verbs = Verbs(app)
     verbs.add_package(crm_core.cli, "The log")
     for point in sorted(importlib.metadata.entry_points(group="crm_core.commands"), key=lambda one: one.name):
-        point.load()(verbs)
+        loaded_point(point)(verbs)
     return app
 
 
-def crm(context: typer.Context, url: Url = None, as_json: Json = False, version: Version = False) -> None:
+def crm(
+    context: typer.Context, url: Url = None, load: Load = None, as_json: Json = False, version: Version = False
+) -> None:
     """Ask a customer history: what happened, who did it, how it stands, and whether it is intact.
 
     Begin with `crm demo`; then every other verb has something to show.
     """
-    context.obj = Desk(url, as_json)
+    context.obj = Desk(url, as_json, load=tuple(load or ()))
     if version:
         sys.stdout.write(f"crm-core {crm_core.__version__}\n")
         raise typer.Exit
@@ -85,4 +89,7 @@ def run(arguments: Sequence[str]) -> int:
         build()(list(arguments), prog_name="crm")
     except SystemExit as left:
         return left.code if isinstance(left.code, int) else 0
+    except ModuleShadowed as error:
+        Desk(as_json="--json" in arguments).fail(error)
+        return code_of(error)
     return 0

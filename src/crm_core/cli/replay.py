@@ -11,6 +11,7 @@ from crm_core.cli.desk import Answer, Desk
 from crm_core.cli.failures import CHECK_FAILED, BadUsage
 from crm_core.cli.look import heading, note, stack, table
 from crm_core.cli.options import Moment, Zone
+from crm_core.following import Follower
 from crm_core.testing.histories import lines_of, read
 from crm_core.testing.replaying import Difference, Replayed, record
 from crm_core.testing.replaying import replay as replayed
@@ -44,7 +45,7 @@ def replay(
         return _record(desk, record, things or [], personal, as_of, tz)
     if things:
         raise BadUsage("--check replays whole files; ids belong to --record")
-    return _check([file for one in check or () for file in _files(one)])
+    return _check([file for one in check or () for file in _files(one)], desk.followers)
 
 
 def _files(place: Path) -> Iterator[Path]:
@@ -71,8 +72,8 @@ def _record(desk: Desk, file: Path, things: list[str], personal: bool, as_of: st
     )
 
 
-def _check(files: list[Path]) -> Answer:
-    found = [(file, replayed(read(file))) for file in files]
+def _check(files: list[Path], followers: list[Follower]) -> Answer:
+    found = [(file, replayed(read(file), followers)) for file in files]
     ok = all(one.ok for _, one in found)
     document = {"ok": ok, "files": [{"file": str(file), **_document(one)} for file, one in found]}
     events, compared = (sum(getattr(one, name) for _, one in found) for name in ("events", "compared"))

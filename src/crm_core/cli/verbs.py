@@ -20,6 +20,15 @@ Url = Annotated[
     str | None, typer.Option("--url", metavar="URL", help="Which database; or set CRM_URL.", show_default=False)
 ]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout; errors as JSON on stderr.")]
+Load = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--load",
+        metavar="MODULE|FILE",
+        help="An extension to load; may be said several times; or set CRM_LOAD.",
+        show_default=False,
+    ),
+]
 
 
 class Verbs:
@@ -32,7 +41,7 @@ class Verbs:
         \"\"\"Recompute the log's chain …\"\"\"
     ```
 
-    Its parameters are typer's; `--url` and `--json` are added to every one.
+    Its parameters are typer's; `--url`, `--load` and `--json` are added to every one.
     """
 
     def __init__(self, app: typer.Typer) -> None:
@@ -63,9 +72,15 @@ class Verbs:
         return self._functions[name]
 
     def _command(self, name: str, function: Ask) -> Callable[..., None]:
-        def command(context: typer.Context, url: str | None = None, as_json: bool = False, **values: Any) -> None:
+        def command(
+            context: typer.Context,
+            url: str | None = None,
+            load: list[str] | None = None,
+            as_json: bool = False,
+            **values: Any,
+        ) -> None:
             given = context.obj or Desk()
-            desk = Desk(url or given.url, as_json or given.as_json, self.named)
+            desk = Desk(url or given.url, as_json or given.as_json, self.named, tuple(load or given.load))
             raise typer.Exit(carry_out(desk, lambda: function(desk, **values)))
 
         hints = get_type_hints(function, include_extras=True)
@@ -77,6 +92,7 @@ class Verbs:
             inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context),
             *(one.replace(kind=keyword) for one in own),
             inspect.Parameter("url", keyword, default=None, annotation=Url),
+            inspect.Parameter("load", keyword, default=None, annotation=Load),
             inspect.Parameter("as_json", keyword, default=False, annotation=Json),
         ]
         command.__name__ = name

@@ -49,7 +49,7 @@ def evolve(
             return replace(contact, status="forgotten")
 
 
-contacts = Decider("contact", initial=Contact(), evolve=evolve)
+contacts: Decider[Contact] = Decider("contact", initial=Contact(), evolve=evolve)
 
 
 def require_contact(contact: Contact, contact_id: UUID | None) -> None:

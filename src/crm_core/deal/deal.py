@@ -94,7 +94,7 @@ def evolve(deal: Deal, event: DealEvent) -> Deal:
             return replace(deal, handed_to=deal.handed_to | {team})
 
 
-deals = Decider("deal", initial=Deal(), evolve=evolve)
+deals: Decider[Deal] = Decider("deal", initial=Deal(), evolve=evolve)
 
 
 def require_deal(deal: Deal, deal_id: UUID | None) -> None:

@@ -76,7 +76,7 @@ def in_force(pipelines: Pipelines, event: PipelineDefined) -> Pipelines:
     return Pipelines({**pipelines.stages, event.pipeline: event.stages})
 
 
-pipelines = Definition("pipelines", initial=Pipelines(), evolve=in_force)
+pipelines: Definition[Pipelines] = Definition("pipelines", initial=Pipelines(), evolve=in_force)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ def evolve(pipeline: Pipeline, event: PipelineDefined) -> Pipeline:
     return Pipeline(event.stages)
 
 
-definers = Decider("pipeline", initial=Pipeline(), evolve=evolve)
+definers: Decider[Pipeline] = Decider("pipeline", initial=Pipeline(), evolve=evolve)
 
 
 @definers.decision

@@ -41,8 +41,8 @@ def in_force(switches: PolicySwitches, event: PolicyEvent) -> PolicySwitches:
     return PolicySwitches({**switches.switches, event.policy: evolve(switches.of(event.policy), event)})
 
 
-switchboard = Decider("policy", initial=PolicySwitch(), evolve=evolve)
-switches = Definition("policies", initial=PolicySwitches(), evolve=in_force)
+switchboard: Decider[PolicySwitch] = Decider("policy", initial=PolicySwitch(), evolve=evolve)
+switches: Definition[PolicySwitches] = Definition("policies", initial=PolicySwitches(), evolve=in_force)
 
 
 @switchboard.decision

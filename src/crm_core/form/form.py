@@ -28,7 +28,7 @@ def evolve(submission: Submission, event: FormSubmitted) -> Submission:
     return Submission("on_record", event.lead_id, event.contact_id, event.account_id)
 
 
-submissions = Decider("submission", initial=Submission(), evolve=evolve)
+submissions: Decider[Submission] = Decider("submission", initial=Submission(), evolve=evolve)
 
 
 @submissions.decision

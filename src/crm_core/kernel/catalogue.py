@@ -15,6 +15,7 @@ from uuid import UUID
 from pydantic import ValidationError
 
 from crm_core.kernel.errors import CatalogueError, UnknownEventType
+from crm_core.kernel.foreign import Foreign, host_of, noun_of, words_of
 from crm_core.kernel.messages import Event, invalid
 from crm_core.kernel.personal import ERASED, Erased, PersonalMark, mark_of, may_be_erased
 from crm_core.kernel.wiring import Place, place_of
@@ -85,6 +86,14 @@ class EventType:
         return schema
 
 
+class _ForeignType(EventType):
+    """What the catalogue knows of a host's type that it does not know: how to hand it on."""
+
+    def read(self, version: int, public: str, personal: str) -> Event:
+        """The fact, unread."""
+        return Foreign(type=self.name, type_version=version, public=public, sealed=tuple(json.loads(personal)))
+
+
 class Catalogue:
     """Every event type declared in this process."""
 
@@ -100,9 +109,10 @@ class Catalogue:
         Raises:
             CatalogueError: no stored name, a malformed one, or one that another class has.
         """
-        noun, _, participle = type.partition(".")
-        if not noun or not participle or type != type.lower():
-            raise CatalogueError(f"{place_of(cls)} {cls.__name__}: type must be 'noun.participle', not {type!r}")
+        try:
+            noun = noun_of(type, cls.__module__)
+        except ValueError as error:
+            raise CatalogueError(f"{place_of(cls)} {cls.__name__}: type {error}") from None
         other = self._by_name.get(type)
         if other is not None and place_of(other.cls).file != place_of(cls).file:
             raise CatalogueError(
@@ -113,6 +123,10 @@ class Catalogue:
             for name, info in cls.model_fields.items()
             if isinstance(mark := mark_of(info.metadata), PersonalMark)
         }
+        unmarked = [name for name, info in cls.model_fields.items() if mark_of(info.metadata) is None]
+        if unmarked:
+            names = ", ".join(unmarked)
+            raise CatalogueError(f"{place_of(cls)} {cls.__name__}: {names} is marked neither Public nor Personal")
         lying = [name for name in personal if not may_be_erased(cls.model_fields[name].annotation)]
         if lying:
             raise CatalogueError(f"{place_of(cls)} {cls.__name__}: {', '.join(lying)} is personal but cannot be Erased")
@@ -157,6 +171,19 @@ class Catalogue:
         except KeyError:
             raise UnknownEventType(name, 0) from None
 
+    def readable(self, name: str, version: int) -> EventType:
+        """The entry that reads such a stored fact; for a host's that is unknown here, one that makes it `Foreign`.
+
+        Raises:
+            UnknownEventType: a type or version of this library that this code does not know.
+        """
+        known = self._by_name.get(name)
+        if known is not None and known.version == version:
+            return known
+        if host_of(name) is None or self.knows(name, version):
+            return self.named(name)
+        return _ForeignType(name, _NO_VERSION, Foreign, "", lambda _: _NOBODY, "", {}, {})
+
     def knows(self, name: str, version: int) -> bool:
         """Whether a stored type of this version can be read."""
         known = self._by_name.get(name)
@@ -173,7 +200,9 @@ class Catalogue:
         return name in self._by_name
 
 
-catalogue = Catalogue()
+_NO_VERSION = 0
+_NOBODY = UUID(int=0)
+catalogue: Catalogue = Catalogue()
 """The catalogue of this process; declaring an event class puts it here."""
 
 
@@ -195,7 +224,7 @@ def _declares_events(package: pkgutil.ModuleInfo) -> bool:
 
 def erased_copy(event: Event) -> Event:
     """The event as a reader sees it once its people are forgotten."""
-    personal = catalogue.of(event).personal
+    personal = {} if isinstance(event, Foreign) else catalogue.of(event).personal
     return event.model_copy(update=dict.fromkeys(personal, ERASED)) if personal else event
 
 
@@ -208,7 +237,9 @@ def sentence(event: Event) -> str:
 
     A part of `says` in square brackets is left out where one of its fields is empty.
     """
-    says = catalogue.of(event).says or catalogue.of(event).name.replace(".", " ").replace("_", " ")
+    if isinstance(event, Foreign):
+        return event.sentence
+    says = catalogue.of(event).says or words_of(catalogue.of(event).name)
     shown = {name: _shown(value) for name, value in event.__dict__.items()}
     told = _OPTIONAL.sub(lambda part: part[1] if all(shown[name] for name in _FIELD.findall(part[1])) else "", says)
     return told.format_map(shown)

@@ -3,13 +3,13 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Generic, TypeVar, get_type_hints
+from typing import Any, Generic, TypeVar
 
 from crm_core.kernel.catalogue import catalogue
 from crm_core.kernel.errors import UnknownCommand
 from crm_core.kernel.messages import Command, Event
 from crm_core.kernel.personal import personal_fields
-from crm_core.kernel.wiring import Place, classes, hints_of, place_of, wiring_error, yielded
+from crm_core.kernel.wiring import Place, classes, field_hints, hints_of, place_of, wiring_error, yielded
 
 _S = TypeVar("_S")
 
@@ -97,7 +97,13 @@ class Decider(Generic[_S]):
 
     def __init__(self, noun: str, *, initial: _S, evolve: Callable[[_S, Any], _S]) -> None:
         self.noun = noun
-        self.fold = fold_of(initial, evolve)
+        self.fold: Fold[_S] = fold_of(initial, evolve)
+        self.place: Place = place_of(evolve)
+        other = next((one for one in _deciders.values() if one.noun == noun), None)
+        if other is not None and other.place.file != self.place.file:
+            raise wiring_error(
+                evolve, f"the noun {noun!r} has a decider already, at {other.place}; use a name of yours"
+            )
         _deciders[self.fold.state] = self
 
     def decision(self, function: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any]]:
@@ -109,8 +115,8 @@ class Decider(Generic[_S]):
         hints = hints_of(function)
         returns = hints.pop("return")
         commands = {name: hint for name, hint in hints.items() if isinstance(hint, type) and issubclass(hint, Command)}
-        if len(commands) != 1:
-            raise wiring_error(function, "needs exactly one parameter annotated with a Command")
+        if len(commands) != 1 or Command in commands.values():
+            raise wiring_error(function, "needs exactly one parameter annotated with a command of its own")
         [(parameter, command)] = commands.items()
         states = {name: _deciders[hint] for name, hint in hints.items() if hint in _deciders}
         definitions = {name: _definitions[hint] for name, hint in hints.items() if hint in _definitions}
@@ -138,7 +144,7 @@ class Definition(Generic[_S]):
 
     def __init__(self, name: str, *, initial: _S, evolve: Callable[[_S, Any], _S]) -> None:
         self.name = name
-        self.fold = fold_of(initial, evolve)
+        self.fold: Fold[_S] = fold_of(initial, evolve)
         _definitions[self.fold.state] = self
 
 
@@ -154,7 +160,7 @@ def fold_of(initial: _S, evolve: Callable[[_S, Any], _S]) -> Fold[_S]:
         raise wiring_error(evolve, "takes a state and an event")
     follows = classes(evolve, names[1], hints[names[1]], Event)
     state = type(initial)
-    kept = personal_fields(get_type_hints(state, include_extras=True))
+    kept = personal_fields(field_hints(state))
     return Fold(state, initial, evolve, follows, tuple(catalogue.of(one).name for one in follows), bool(kept))
 
 

@@ -14,7 +14,9 @@ CRMError
 ├── CatalogueError           the code and its annotations do not fit together
 │   ├── WiringError          an annotation names nothing that can be wired
 │   ├── UnknownCommand       no decision handles this command
-│   └── UnknownEventType     the log holds a type or version this code does not know
+│   ├── UnknownEventType     the log holds a type or version this code does not know
+│   ├── ExtensionError       a host's extension cannot be loaded
+│   └── ModuleShadowed       another module answers to the name of one of ours
 ├── FollowError              a follower cannot go on, or has not gone far enough
 │   ├── ViewNotFolded        the view was never folded (or not far enough in time)
 │   ├── FollowerHalted       a follower stopped before an event it must not pass
@@ -43,7 +45,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from crm_core.kernel.plain import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from uuid import UUID
 
 PAGE = "docs/reference/errors.md"
@@ -187,7 +189,7 @@ class Conflict(CRMError):
     """
 
     def __init__(self, message: str, versions: Mapping[UUID, int]) -> None:
-        self.versions = dict(versions)
+        self.versions: dict[UUID, int] = dict(versions)
         super().__init__(message)
 
 
@@ -280,6 +282,48 @@ class UnknownEventType(CatalogueError):
         where = "" if position is None else f" at position {position}"
         super().__init__(
             f"unknown event type {type_name} v{version}{where}: written by a newer library or a missing extension"
+        )
+
+
+class ExtensionError(CatalogueError):
+    """An extension of a host cannot be loaded.
+
+    When: it is not there, importing it raises, or it declares no event, command, view or policy.
+    Do: correct the name or path in `extend=`, `--load`, `CRM_LOAD` or the entry point, or the code it names.
+
+    Attributes:
+        extension: the module or file that was asked for.
+        reason: what is wrong with it.
+    """
+
+    def __init__(self, extension: str, reason: str) -> None:
+        self.extension = extension
+        self.reason = reason
+        super().__init__(f"extension {extension}: {reason}")
+
+
+class ModuleShadowed(CatalogueError):
+    """Another module answers to the name of one of this library's, such as `projections`.
+
+    When: the installed views and policies are looked up, and Python finds a module of yours or of somebody else.
+    Do: rename that module, or give this library an environment of its own.
+
+    Attributes:
+        module: the name.
+        found: where Python finds it; None: nowhere.
+        expected: where this library's lies.
+        distributions: who else installs a module of that name.
+    """
+
+    def __init__(self, module: str, found: str | None, expected: str, distributions: Sequence[str]) -> None:
+        self.module = module
+        self.found = found
+        self.expected = expected
+        self.distributions: tuple[str, ...] = tuple(distributions)
+        by = f", installed by {', '.join(distributions)}" if distributions else ""
+        super().__init__(
+            f"the module {module} that Python finds ({found or 'none'}{by}) is not crm-core's, which belongs to "
+            f"{expected}: rename it, or give crm-core an environment of its own"
         )
 
 

@@ -3,12 +3,13 @@
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, Self, dataclass_transform
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PydanticUndefinedAnnotation, ValidationError
 from pydantic._internal._model_construction import ModelMetaclass
 
 from crm_core.kernel.errors import Invalid
 from crm_core.kernel.ids import UNASSIGNED, derived
 from crm_core.kernel.personal import PublicMark, mark_of
+from crm_core.kernel.wiring import unresolved
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -19,15 +20,17 @@ TAG = "command"
 _CONFIG = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, allow_inf_nan=False)
 
 
-@dataclass_transform(kw_only_default=True, field_specifiers=(Field,))
+@dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(Field,))
 class _Translating(ModelMetaclass):
     """Constructing a message with wrong input raises our `Invalid`, which names field and rule and no value."""
 
-    def __call__(cls, *args: Any, **values: Any) -> Any:  # noqa: N805 - the self of a metaclass is a class
-        try:
-            return super().__call__(*args, **values)
-        except ValidationError as error:
-            raise invalid(cls.__name__, error) from None
+    if not TYPE_CHECKING:  # type checkers are to see the fields, not this
+
+        def __call__(cls, *args: Any, **values: Any) -> Any:  # noqa: N805 - the self of a metaclass is a class
+            try:
+                return super().__call__(*args, **values)
+            except ValidationError as error:
+                raise invalid(cls.__name__, error) from None
 
 
 class Message(BaseModel, metaclass=_Translating):
@@ -91,7 +94,8 @@ class Event(Message):
     ```
 
     Class keywords:
-        type: the stored name, `noun.participle`; never a Python path.
+        type: the stored name, `noun.participle` in this library, `prefix.noun.participle` in a host's
+            code (`acme.visit.recorded`); never a Python path.
         version: the schema version, from 1; older versions are upcast on reading.
         stream: the id field (or fields, the first that is set) of the stream the event belongs to;
             by default the noun's own: `deal_id` for `deal.won`. A function of the event where the
@@ -105,19 +109,19 @@ class Event(Message):
 
     if TYPE_CHECKING:
 
-        def __init_subclass__(
-            cls, *, type: str, version: int = 1, stream: Any = None, says: str = "", **kwargs: Any
-        ) -> None: ...
+        def __init_subclass__(cls, *, type: str, version: int = 1, stream: Any = None, says: str = "") -> None: ...
     else:
 
         def __init_subclass__(cls, **kwargs: Any) -> None:
             super().__init_subclass__()
 
     @classmethod
-    def __pydantic_init_subclass__(cls, **keywords: Any) -> None:
-        from crm_core.kernel.catalogue import catalogue
+    def __pydantic_init_subclass__(cls, *, declared: bool = True, **keywords: Any) -> None:
+        _require_read(cls)
+        if declared:
+            from crm_core.kernel.catalogue import catalogue
 
-        catalogue.declare(cls, **keywords)
+            catalogue.declare(cls, **keywords)
 
 
 class Command(Message):
@@ -129,6 +133,7 @@ class Command(Message):
 
     @classmethod
     def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        _require_read(cls)
         cls.__derived__ = tuple(name for name, field in cls.model_fields.items() if field.default is UNASSIGNED)
 
     def left_out(self) -> list[str]:
@@ -187,6 +192,19 @@ class Command(Message):
             if problems:
                 raise Invalid(type(self).__name__, problems)
         return type(self).__name__.encode() + b"\n" + said
+
+
+def _require_read(cls: type[Message]) -> None:
+    """Every field's annotation must be readable where the class is declared: marks and types are the wiring.
+
+    Raises:
+        WiringError: one names what is not there at run time, such as a name imported under `TYPE_CHECKING` only.
+    """
+    if not cls.__pydantic_complete__:
+        try:
+            cls.model_rebuild(_parent_namespace_depth=4)
+        except PydanticUndefinedAnnotation as error:
+            raise unresolved(cls, error.name or "") from None
 
 
 def _bad_text(path: str, value: Any) -> "Iterable[tuple[str, str]]":

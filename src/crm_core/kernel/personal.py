@@ -1,7 +1,7 @@
 """What is personal, and of whom; and what stands in its place once the person is forgotten."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, Literal, TypeVar, get_args
+from typing import Annotated, Any, ClassVar, Final, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -15,7 +15,9 @@ class Erased(BaseModel):
     go on; a `withheld` one is given to every reader whose own state has no personal field.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, serialize_by_alias=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, serialize_by_alias=True
+    )
 
     why: Literal["erased", "withheld"] = Field(default="erased", alias="$erased")
 
@@ -64,8 +66,15 @@ def mark_of(metadata: tuple[Any, ...] | list[Any]) -> PersonalMark | PublicMark 
 
 def personal_fields(annotations: dict[str, Any]) -> dict[str, PersonalMark]:
     """The personal fields of a row or state class, from its resolved annotations (with extras)."""
-    marks = {name: mark_of(getattr(hint, "__metadata__", ())) for name, hint in annotations.items()}
+    marks = {name: _mark_in(hint) for name, hint in annotations.items()}
     return {name: mark for name, mark in marks.items() if isinstance(mark, PersonalMark)}
+
+
+def _mark_in(hint: Any) -> PersonalMark | PublicMark | None:
+    """The mark of a field, also where it stands inside a union or behind a `type X = …`."""
+    mark = mark_of(getattr(hint, "__metadata__", ()))
+    parts = (hint.__value__,) if hasattr(hint, "__value__") else get_args(hint)
+    return mark or next((found for part in parts if (found := _mark_in(part))), None)
 
 
 def may_be_erased(hint: object) -> bool:

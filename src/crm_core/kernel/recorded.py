@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Self
 from uuid import UUID
 
 from crm_core.kernel.catalogue import catalogue, sentence
-from crm_core.kernel.errors import Invalid
+from crm_core.kernel.errors import Invalid, UnknownEventType
 from crm_core.kernel.ids import NAMESPACE
 from crm_core.kernel.messages import Event
 from crm_core.kernel.plain import as_dict
@@ -99,8 +99,8 @@ class Recorded:
     __slots__ = ("_at", "_header", "_parsed", "event", "position")
 
     def __init__(self, position: int, event: Event, at: str, header: str | Callable[[int], str]) -> None:
-        self.position = position
-        self.event = event
+        self.position: int = position
+        self.event: Event = event
         self._at = at
         self._header = header
         self._parsed: dict[str, Any] | None = None
@@ -236,6 +236,11 @@ class Recorded:
         """JSON-able: the envelope, the sentence, and the event's fields, in the shape of version `event_version`."""
         shape = catalogue.of(self.event).version
         return {**self.header, "says": str(self), "event_version": shape, "event": self.event.model_dump(mode="json")}
+
+
+def unread(fact: Recorded) -> UnknownEventType:
+    """Which type and version a fact is of, as the error that says that it is unknown here."""
+    return UnknownEventType(fact.type, fact.type_version, fact.position)
 
 
 def context_text(context: Context, at: str, writer: str) -> str:

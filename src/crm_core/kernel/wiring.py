@@ -1,6 +1,8 @@
 """Reads annotations as wiring: which command a decision takes, which events a fold follows."""
 
 import inspect
+import re
+import sys
 import types
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -34,21 +36,45 @@ def place_of(thing: Callable[..., Any] | type) -> Place:
 
 
 def hints_of(function: Callable[..., Any]) -> dict[str, Any]:
-    """The resolved annotations of a function's parameters (in order) and its `return`.
+    """The resolved annotations of a function's parameters (in order) and its `return`; `type X = …` opened.
 
     Raises:
         WiringError: a parameter or the result has no annotation, or one that cannot be resolved, for
             example because its name is imported under `TYPE_CHECKING` only.
     """
     try:
-        hints = get_type_hints(function, include_extras=True)
-    except (NameError, AttributeError, TypeError) as error:
-        raise _wiring(function, f"an annotation cannot be resolved ({error}); is it imported at run time?") from error
-    names = list(inspect.signature(function).parameters)
+        hints = {name: _opened(hint) for name, hint in get_type_hints(function, include_extras=True).items()}
+    except (NameError, AttributeError, TypeError, SyntaxError) as error:
+        raise _unresolved(function, error) from error
+    names = parameters_of(function)
     missing = [name for name in [*names, "return"] if name not in hints]
     if missing:
         raise _wiring(function, f"no annotation on {', '.join(missing)}")
     return {name: hints[name] for name in [*names, "return"]}
+
+
+def parameters_of(function: Callable[..., Any]) -> list[str]:
+    """The names of a function's parameters, in order.
+
+    Raises:
+        WiringError: an annotation names what is not there (where Python reads annotations only when asked: 3.14).
+    """
+    try:
+        return list(inspect.signature(function).parameters)
+    except NameError as error:
+        raise _unresolved(function, error) from error
+
+
+def field_hints(cls: type) -> dict[str, Any]:
+    """The resolved annotations of a class's fields, marks included.
+
+    Raises:
+        WiringError: one names what is not there at run time.
+    """
+    try:
+        return {name: _opened(hint) for name, hint in get_type_hints(cls, include_extras=True).items()}
+    except (NameError, AttributeError, TypeError, SyntaxError) as error:
+        raise _unresolved(cls, error) from error
 
 
 def members(hint: object) -> tuple[Any, ...]:
@@ -65,9 +91,7 @@ def members(hint: object) -> tuple[Any, ...]:
 
 def yielded(function: Callable[..., Any], hint: object) -> tuple[Any, ...]:
     """The classes in `Iterator[A | B]`; `Iterator[Never]`-like results are refused as empty wiring."""
-    while hasattr(hint, "__value__"):
-        hint = hint.__value__
-    if get_origin(hint) not in (Iterator, Iterable):
+    if get_origin(hint) not in (Iterator, Iterable) or not get_args(hint):
         raise _wiring(function, f"must return Iterator[...], not {hint}")
     return members(get_args(hint)[0])
 
@@ -76,18 +100,71 @@ def classes(function: Callable[..., Any], parameter: str, hint: object, base: ty
     """The subclasses of `base` that an annotation names.
 
     Raises:
-        WiringError: it names none, or something else.
+        WiringError: it names none, something else, or only `base` itself, which says nothing.
     """
     found = members(hint)
-    wrong = [one for one in found if not (isinstance(one, type) and issubclass(one, base))]
+    wrong = [one for one in found if not (isinstance(one, type) and issubclass(one, base)) or one is base]
     if wrong or not found:
-        what = f"{wrong[0]!r} is no {base.__name__}" if wrong else f"names no {base.__name__}"
+        which = "every" if wrong and wrong[0] is base else "no"
+        what = f"{wrong[0]!r} is {which} {base.__name__}" if wrong else f"names no {base.__name__}"
         raise _wiring(function, f"annotation of {parameter}: {what}")
     return found
 
 
-def _wiring(function: Callable[..., Any], problem: str) -> WiringError:
-    name = getattr(function, "__qualname__", repr(function))
+def _opened(hint: Any) -> Any:
+    """What `type X = …` stands for; anything else as it is. Every alias inside is looked up, so that none hides a name.
+
+    Raises:
+        NameError: an alias names something that is not there.
+    """
+    _look_up(hint, set())
+    while hasattr(hint, "__value__"):
+        hint = hint.__value__
+    return hint
+
+
+def _look_up(hint: Any, seen: set[int]) -> None:
+    if id(hint) not in seen:
+        seen.add(id(hint))
+        for part in (hint.__value__,) if hasattr(hint, "__value__") else get_args(hint):
+            _look_up(part, seen)
+
+
+def _unresolved(thing: Callable[..., Any] | type, error: Exception) -> WiringError:
+    """Says which annotation names what is not there."""
+    unknown = getattr(error, "name", None) or ""
+    blamed = [name for name, annotation in _as_written(thing).items() if _names(thing, annotation, unknown)]
+    which = f"annotation of {blamed[0]}" if blamed else "an annotation"
+    return _wiring(thing, f"{which} cannot be resolved ({error}); is it imported at run time?")
+
+
+def unresolved(cls: type, unknown: str) -> WiringError:
+    """The error for a class one of whose fields names what is not there."""
+    return _unresolved(cls, NameError(f"name {unknown!r} is not defined", name=unknown))
+
+
+def _as_written(thing: Any) -> dict[str, Any]:
+    if sys.version_info >= (3, 14):
+        from annotationlib import Format, get_annotations
+
+        return dict(get_annotations(thing, format=Format.STRING))
+    return dict(inspect.get_annotations(thing))
+
+
+def _names(thing: Any, annotation: Any, unknown: str) -> bool:
+    """Whether the annotation says that name, or an alias that it says does."""
+    if not unknown or re.search(rf"\b{re.escape(unknown)}\b", str(annotation)):
+        return bool(unknown)
+    known = getattr(thing, "__globals__", None) or vars(sys.modules[thing.__module__])
+    try:
+        _look_up(eval(annotation, known) if isinstance(annotation, str) else annotation, set())  # noqa: S307 - as typing does
+    except NameError:
+        return True
+    return False
+
+
+def _wiring(function: Callable[..., Any] | type, problem: str) -> WiringError:
+    name = function.__name__ if isinstance(function, type) else getattr(function, "__qualname__", repr(function))
     return WiringError(f"{place_of(function)} {name}: {problem}")
 
 

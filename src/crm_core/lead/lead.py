@@ -61,7 +61,7 @@ def evolve(lead: Lead, event: LeadEvent | Touch | PersonForgotten) -> Lead:
             return replace(lead, status="forgotten")
 
 
-leads = Decider("lead", initial=Lead(), evolve=evolve)
+leads: Decider[Lead] = Decider("lead", initial=Lead(), evolve=evolve)
 
 
 def require_lead(lead: Lead, lead_id: UUID | None) -> None:

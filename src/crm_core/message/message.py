@@ -30,7 +30,7 @@ def evolve(message: Message, event: MessageRequested) -> Message:
     return Message("requested", event.contact_id, event.account_id, event.deal_id, event.purchase_id)
 
 
-messages = Decider("message", initial=Message(), evolve=evolve)
+messages: Decider[Message] = Decider("message", initial=Message(), evolve=evolve)
 
 
 @messages.decision

@@ -25,7 +25,7 @@ def evolve(purchase: Purchase, event: PurchaseRecorded) -> Purchase:
     return Purchase("on_record", event.contact_id, event.account_id)
 
 
-purchases = Decider("purchase", initial=Purchase(), evolve=evolve)
+purchases: Decider[Purchase] = Decider("purchase", initial=Purchase(), evolve=evolve)
 
 
 @purchases.decision

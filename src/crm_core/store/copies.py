@@ -7,7 +7,7 @@ lies there, and each case is opened in the one way that is right for it.
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -126,7 +126,8 @@ class SqliteCopy(SqliteDatabase):
         raise ReadOnly("nothing can be recorded")
         yield
 
-    appending = writing
+    def appending(self) -> AbstractContextManager[Transaction]:
+        return self.writing()
 
     def _leave(self, connection: sqlite3.Connection) -> None:
         """Nothing is to be put in order."""

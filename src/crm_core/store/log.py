@@ -279,15 +279,15 @@ class EventLog(ApplicationRecorder):
         ).fetchall()
         return [_uuid(thing) for (thing,) in rows]
 
-    def unknown_type(self, transaction: Transaction, after: int, upto: int) -> UnknownEventType | None:
-        """The first type or version in this range that this code cannot read."""
+    def unknown_types(self, transaction: Transaction, after: int, upto: int) -> list[UnknownEventType]:
+        """The types and versions in this range that this code cannot read, each where it comes first."""
         rows = transaction.execute(
             "SELECT type, type_version, min(position) FROM crm_events "
             "WHERE position > ? AND position <= ? GROUP BY type, type_version",
             [after, upto],
         ).fetchall()
         unknown = sorted((first, name, version) for name, version, first in rows if not catalogue.knows(name, version))
-        return UnknownEventType(unknown[0][1], unknown[0][2], unknown[0][0]) if unknown else None
+        return [UnknownEventType(name, version, first) for first, name, version in unknown]
 
     def position_at(self, transaction: Transaction, instant: datetime) -> int:
         """The last position recorded at or before an instant: a binary search, since recorded time never decreases."""

@@ -214,12 +214,21 @@ class EventMapper(Mapper[UUID]):
         return self._opened(binding(type_name, stream, version), sealed) if self._opens else withheld(sealed)
 
     def recorded(self, rows: Sequence[tuple[Any, ...]], headers: ReadsHeader = _unread) -> list[Recorded]:
-        """Facts with envelopes, from rows of `COLUMNS`; `headers` reads those that the rows lack."""
+        """Facts with envelopes, from rows of `COLUMNS`; a host's that are unknown here as `Foreign`.
+
+        `headers` reads the envelopes that the rows lack.
+        """
         if not self._opens:
             return self._recorded_withheld(rows, headers)
         self._keys.prefetch(subject for row in rows if row[7] for subject, _, _ in unsealed(row[7]))
+        readable = catalogue.readable
         return [
-            Recorded(position, self.read(name, type_version, stream, version, public, sealed), at, header or headers)
+            Recorded(
+                position,
+                readable(name, type_version).read(type_version, public, self.personal(name, stream, version, sealed)),
+                at,
+                header or headers,
+            )
             for position, name, type_version, stream, version, at, header, sealed, public in rows
         ]
 
@@ -230,11 +239,12 @@ class EventMapper(Mapper[UUID]):
         readers: dict[str, tuple[int, Any, EventType, Withholding]] = {}
         for position, name, type_version, _, _, at, header, sealed, public in rows:
             if name not in readers:
-                entry = catalogue.named(name)
+                entry = catalogue.readable(name, type_version)
                 validate = entry.cls.__pydantic_validator__.validate_json
                 readers[name] = (entry.version, validate, entry, _withholding(entry))
             current, validate, entry, withholding = readers[name]
             if type_version != current:
+                entry = catalogue.readable(name, type_version)
                 event = entry.read(type_version, public, withheld(sealed) if sealed else "{}")
             elif sealed:
                 event = withholding.read(public, sealed)

@@ -79,7 +79,7 @@ class PostgresTransaction(Transaction):
         self._lock_key = lock_key
         self._begin = begin
         self._patient = patient
-        self.released_early = False
+        self.released_early: bool = False
 
     def _ready(self) -> psycopg.Cursor[Any]:
         if self._begin:
@@ -210,6 +210,7 @@ class PostgresDatabase(Database):
 
     dialect = DIALECT
     reads_ahead = psycopg.capabilities.has_stream_chunked()
+    breaks: int = 0
 
     def __init__(self, conninfo: str, schema: str, *, durability: str = "full", read_only: bool = False) -> None:
         self.schema = schema
@@ -219,9 +220,9 @@ class PostgresDatabase(Database):
         self._idle = renewed(self, "_idle", list[CallingConnection])
         self._crowded_until = 0.0
         self._guard = renewed(self, "_guard", threading.Lock)
-        self.closed = False
+        self.closed: bool = False
         digest = blake2b(f"crm log/{schema}".encode(), digest_size=8).digest()
-        self.lock_key = int.from_bytes(digest, "big", signed=True)
+        self.lock_key: int = int.from_bytes(digest, "big", signed=True)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return partial(PostgresDatabase, self._conninfo, self.schema, durability=self.durability), ()

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
-from itertools import count
 from operator import itemgetter
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -20,13 +19,13 @@ _TYPE = itemgetter(1, 2)
 class Stretch:
     """Rows of followed facts, in the order and with the columns of `store.log.COLUMNS`, and how far they reach.
 
-    What nobody asked for is None in them. `unknown` is the fact at which it ends, of a type or version that this
-    code cannot read; `upto` lies before it.
+    What nobody asked for is None in them. Among them is every fact that this code cannot read, followed or not;
+    `unknown` tells each such type and version, and where it comes first.
     """
 
     rows: list[Any]
     upto: int
-    unknown: UnknownEventType | None = None
+    unknown: Sequence[UnknownEventType] = ()
 
 
 class Share(NamedTuple):
@@ -67,7 +66,7 @@ class Scan:
     def page(self, transaction: Transaction, after: int, upto: int, limit: int) -> Stretch:
         """What lies behind `after` up to `upto`, at most `limit` rows of it."""
         rows = transaction.execute(f"{self._sql} LIMIT ?", [after, upto, *self._values, limit]).fetchall()
-        return _readable(rows, rows[-1][0] if len(rows) == limit else upto)
+        return _stretch(rows, rows[-1][0] if len(rows) == limit else upto)
 
     def pages(self, transaction: Transaction, after: int, upto: int, size: int) -> Generator[Stretch]:
         """The same, `size` rows at a time, from a database that reads ahead; the last reaches `upto`.
@@ -75,10 +74,7 @@ class Scan:
         Nothing else can be asked of the transaction until it ends.
         """
         for rows in transaction.chunks(self._sql, [after, upto, *self._values], size):
-            stretch = _readable(rows, rows[-1][0])
-            yield stretch
-            if stretch.unknown:
-                return
+            yield _stretch(rows, rows[-1][0])
         yield Stretch([], upto)
 
 
@@ -105,14 +101,16 @@ class Headers:
         return self._texts[position]
 
 
-def _readable(rows: list[Any], upto: int) -> Stretch:
-    """The rows before the first that this code cannot read."""
+def _stretch(rows: list[Any], upto: int) -> Stretch:
+    """These rows, and what of them this code cannot read."""
     strange = {one for one in set(map(_TYPE, rows)) if not catalogue.knows(*one)}
     if not strange:
         return Stretch(rows, upto)
-    first = next(number for number, row in zip(count(), rows, strict=False) if _TYPE(row) in strange)
-    position, name, version = rows[first][:3]
-    return Stretch(rows[:first], position - 1, UnknownEventType(name, version, position))
+    first: dict[tuple[str, int], int] = {}
+    for row in rows:
+        if _TYPE(row) in strange:
+            first.setdefault(_TYPE(row), row[0])
+    return Stretch(rows, upto, [UnknownEventType(*one, position) for one, position in first.items()])
 
 
 def _condition(types: Sequence[str] | None, share: str, for_all: Sequence[str]) -> tuple[str, list[Any]]:

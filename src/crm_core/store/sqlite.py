@@ -5,7 +5,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -118,7 +118,7 @@ class SqliteDatabase(Database):
         self._all: list[sqlite3.Connection] = []
         self._write_lock = renewed(self, "_write_lock", threading.RLock)
         self._shared = self._connect() if self._memory else None
-        self.closed = False
+        self.closed: bool = False
         kept_from_children(self)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -201,7 +201,8 @@ class SqliteDatabase(Database):
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
 
-    appending = writing
+    def appending(self) -> AbstractContextManager[Transaction]:
+        return self.writing()
 
     def ask(self, sql: str, parameters: Sequence[Any], columns: str) -> list[Any]:
         with self.looking() as transaction:

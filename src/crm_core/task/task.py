@@ -60,7 +60,7 @@ def evolve(task: Task, event: TaskEvent) -> Task:
             return replace(task, status="cancelled")
 
 
-tasks = Decider("task", initial=Task(), evolve=evolve)
+tasks: Decider[Task] = Decider("task", initial=Task(), evolve=evolve)
 
 
 def require_open(task: Task, task_id: UUID) -> None:

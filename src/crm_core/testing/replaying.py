@@ -7,7 +7,8 @@ from typing import Any, Protocol, cast, get_type_hints
 from uuid import UUID
 
 import crm_core
-from crm_core.app import CRM, installed_followers
+from crm_core.app import CRM
+from crm_core.extending import installed_followers
 from crm_core.following import Follower
 from crm_core.kernel.catalogue import catalogue, discover
 from crm_core.kernel.decider import Fold, deciders, definitions

@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import cast
 
-from crm_core.app import CRM, installed_followers
+from crm_core.app import CRM
 from crm_core.commands import SwitchOnPolicy
+from crm_core.extending import installed_followers
 from crm_core.following import Follower
 from crm_core.kernel.authorisation import Authorize, allow_all
 from crm_core.kernel.errors import Invalid, NotFound

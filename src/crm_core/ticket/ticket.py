@@ -83,7 +83,7 @@ def _taken_up(ticket: Ticket) -> Ticket:
     return replace(ticket, status="open") if ticket.status == "new" else ticket
 
 
-tickets = Decider("ticket", initial=Ticket(), evolve=evolve)
+tickets: Decider[Ticket] = Decider("ticket", initial=Ticket(), evolve=evolve)
 
 
 def require_ticket(ticket: Ticket, ticket_id: UUID | None) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, is_dataclass
 from datetime import date, datetime, timedelta
-from typing import Any, Generic, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Generic, Literal, TypeVar, get_args, get_origin
 from uuid import UUID
 
 from pydantic import TypeAdapter
@@ -13,7 +13,7 @@ from crm_core.kernel.errors import WiringError
 from crm_core.kernel.messages import Command, Event
 from crm_core.kernel.money import Money
 from crm_core.kernel.personal import may_be_erased, personal_fields
-from crm_core.kernel.wiring import Place, classes, hints_of, members, place_of, wiring_error, yielded
+from crm_core.kernel.wiring import Place, classes, field_hints, hints_of, members, place_of, wiring_error, yielded
 from policies.engine.waits import Sleep, Wake, Woken
 
 M = TypeVar("M")
@@ -118,7 +118,7 @@ def _only(
     function: Callable[..., Any], parameter: str, found: tuple[Any, ...], bases: tuple[type, ...]
 ) -> tuple[Any, ...]:
     """What an annotation names, all of it derived from one of the bases."""
-    wrong = [one for one in found if not (isinstance(one, type) and issubclass(one, bases))]
+    wrong = [one for one in found if not (isinstance(one, type) and issubclass(one, bases)) or one in (Event, Command)]
     if wrong or not found:
         what = f"{wrong[0]!r}" if wrong else "nothing"
         raise wiring_error(
@@ -136,7 +136,7 @@ def _require_plain(memory: type) -> None:
     where = f"{place_of(memory)} {memory.__name__}"
     if not is_dataclass(memory) or not memory.__dataclass_params__.frozen or "__slots__" not in vars(memory):  # type: ignore[attr-defined]
         raise WiringError(f"{where}: a memory is a dataclass(frozen=True, slots=True)")
-    hints = get_type_hints(memory, include_extras=True)
+    hints = field_hints(memory)
     personal = [*personal_fields(hints), *(name for name, hint in hints.items() if may_be_erased(hint))]
     if personal:
         raise WiringError(f"{where}: {personal[0]} is personal; a policy remembers ids and codes only")

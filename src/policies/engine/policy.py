@@ -10,13 +10,14 @@ from uuid import UUID
 from crm_core.following import Work
 from crm_core.kernel.errors import WiringError
 from crm_core.kernel.recorded import Actor, Recorded
+from crm_core.kernel.wiring import Place
 from crm_core.store.port import Transaction
 from policies.engine import rows
 from policies.engine.behaviour import Behaviour
 from policies.engine.rehearsal import Rehearsal
 from policies.engine.round import Line, Round
 
-logger = logging.getLogger("policies")
+logger: logging.Logger = logging.getLogger("policies")
 M = TypeVar("M")
 ALARMS_AT_ONCE = 200
 """How many alarms one transaction fires at most."""
@@ -67,14 +68,14 @@ class Policy(Generic[M]):
         self.version = version
         self.max_age = max_age
         self.react_to_history = react_to_history
-        self.behaviour = Behaviour(initial, evolve, react)
-        self.place = self.behaviour.place
-        self.types = self.behaviour.types
-        self.checkpoint = f"policy:{name}/{version}"
-        self.actor = Actor("policy", name)
-        self.module = react.__module__
+        self.behaviour: Behaviour[M] = Behaviour(initial, evolve, react)
+        self.place: Place = self.behaviour.place
+        self.types: tuple[str, ...] = self.behaviour.types
+        self.checkpoint: str = f"policy:{name}/{version}"
+        self.actor: Actor = Actor("policy", name)
+        self.module: str = react.__module__
         module = inspect.getmodule(react)
-        self.meaning = (module.__doc__ or "").strip().partition("\n")[0] if module else ""
+        self.meaning: str = (module.__doc__ or "").strip().partition("\n")[0] if module else ""
         self._rows = f"{name}/{version}"
         self._line = Line(name, self._rows, self.actor, self.behaviour)
 

@@ -16,7 +16,7 @@ from policies.engine.behaviour import Answer, Behaviour
 from policies.engine.rows import Alarm
 from policies.engine.waits import Wake, Woken
 
-logger = logging.getLogger("policies")
+logger: logging.Logger = logging.getLogger("policies")
 logger.addHandler(logging.NullHandler())
 M = TypeVar("M")
 _REFUSALS = (Refused, Denied, Invalid, NotFound, CommandIdReused)

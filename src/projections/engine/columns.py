@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
-from typing import Annotated, Any, Literal, NewType, TypeAlias, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, NewType, TypeAlias, Union, get_args, get_origin
 from uuid import UUID
 
 from pydantic import TypeAdapter
@@ -14,6 +14,7 @@ from crm_core.kernel.errors import WiringError
 from crm_core.kernel.money import Money
 from crm_core.kernel.personal import ERASED, WITHHELD, Erased, PersonalMark, personal_fields
 from crm_core.kernel.time import stamp, to_utc, unstamp
+from crm_core.kernel.wiring import field_hints
 
 Convert: TypeAlias = Callable[[Any], Any]
 ERASED_TEXT = str(ERASED)
@@ -85,7 +86,7 @@ def fields_of(row: type[Any]) -> tuple[Field, ...]:
     Raises:
         WiringError: a field's type makes no column; names it.
     """
-    hints = get_type_hints(row, include_extras=True)
+    hints = field_hints(row)
     marks = personal_fields(hints)
     return tuple(_field(row, one.name, hints[one.name], marks.get(one.name)) for one in fields(row))
 

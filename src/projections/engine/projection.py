@@ -10,9 +10,10 @@ from typing import Any, Generic, Literal, TypeVar, cast
 from crm_core.events import Event, PersonForgotten
 from crm_core.following import Loader, Work
 from crm_core.kernel.catalogue import catalogue
+from crm_core.kernel.foreign import Foreign, barrier
 from crm_core.kernel.plain import as_dict
-from crm_core.kernel.recorded import Recorded
-from crm_core.kernel.wiring import Place, classes, hints_of, members, place_of, wiring_error
+from crm_core.kernel.recorded import Recorded, unread
+from crm_core.kernel.wiring import Place, classes, hints_of, members, parameters_of, place_of, wiring_error
 from crm_core.store.port import Transaction
 from projections.engine import marks
 from projections.engine.holding import Holding
@@ -44,16 +45,18 @@ class Projection(Generic[Row]):
         functools.update_wrapper(self, function)
         self.name = name
         self.version = version
-        self.checkpoint = f"{name}/{version}"
+        self.checkpoint: str = f"{name}/{version}"
         self.function = function
-        self.with_key = len(names) == 4  # noqa: PLR2004 - row, event, envelope, key
-        self.row = _row_class(function, hints["return"])
-        self.table = Table(name, version, self.row, keys)
-        self.follows = None if hints[names[1]] is Event else classes(function, names[1], hints[names[1]], Event)
-        self.opens = bool(self.table.people)
+        self.with_key: bool = len(names) == 4  # noqa: PLR2004 - row, event, envelope, key
+        self.row: type[Any] = _row_class(function, hints["return"])
+        self.table: Table[Any] = Table(name, version, self.row, keys)
+        self.follows: tuple[type[Any], ...] | None = (
+            None if hints[names[1]] is Event else classes(function, names[1], hints[names[1]], Event)
+        )
+        self.opens: bool = bool(self.table.people)
         self._key = key
-        self._key_sees = len(inspect.signature(key).parameters) > 1
-        self.types = self._types()
+        self._key_sees = len(parameters_of(key)) > 1
+        self.types: tuple[str, ...] | None = self._types()
         self._only_scrubs = None if self.follows is None or PersonForgotten in self.follows else PersonForgotten
         if not hasattr(self.row, "as_dict"):
             self.row.as_dict = as_dict
@@ -94,11 +97,17 @@ class Projection(Generic[Row]):
         return [None if (event := fact.event).__class__ is skip else key(event) for fact in facts]
 
     def replay(self, facts: Iterable[Recorded]) -> dict[Any, Row]:
-        """The rows that a history leads to, in memory, in the order of their keys: what every other way must equal."""
+        """The rows that a history leads to, in memory, in the order of their keys: what every other way must equal.
+
+        Raises:
+            UnknownEventType: a fact with a prefix that it follows, of a type or version this code does not know.
+        """
         held: Holding[Row] = Holding(self, {}, halting=False)
         wanted = None if self.types is None else frozenset(catalogue.named(one).cls for one in self.types)
         page: list[Recorded] = []
         for fact in facts:
+            if fact.event.__class__ is Foreign and (stop := barrier([unread(fact)], self.types)) is not None:
+                raise stop
             if wanted is None or fact.event.__class__ in wanted:
                 page.append(fact)
                 if len(page) == _PAGE:

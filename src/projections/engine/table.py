@@ -31,19 +31,19 @@ class Table(Generic[Row]):
     """
 
     def __init__(self, view: str, version: int, row: type[Row], keys: int) -> None:
-        self.view = check_view(view)
-        self.name = f"crm_view_{view}_v{version}"
-        self.fields = fields_of(row)
+        self.view: str = check_view(view)
+        self.name: str = f"crm_view_{view}_v{version}"
+        self.fields: tuple[Field, ...] = fields_of(row)
         self._by_name = {field.name: field for field in self.fields}
-        self.columns = tuple(column for field in self.fields for column in field.columns)
-        self.names = tuple(check_column(column.name) for column in self.columns)
+        self.columns: tuple[Column, ...] = tuple(column for field in self.fields for column in field.columns)
+        self.names: tuple[str, ...] = tuple(check_column(column.name) for column in self.columns)
         self._columns = {column.name: column for column in self.columns}
         self._listed = ", ".join(self.names)
         self._row = row
         self._keys = self._key_columns(keys)
         key = attrgetter(*(column.name for column in self._keys))
         self.key_of = key
-        self.people = {field.name: self._person(field) for field in self.fields if field.personal}
+        self.people: dict[str, str] = {field.name: self._person(field) for field in self.fields if field.personal}
         self._codecs = {dialect: Codec(row, self.fields, dialect) for dialect in ("sqlite", "postgres")}
 
     def _key_columns(self, keys: int) -> tuple[Column, ...]:

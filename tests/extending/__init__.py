@@ -1,0 +1,1 @@
+"""A host brings its own domain along."""
