@@ -153,7 +153,9 @@ class Catalogue:
         return register
 
     def of(self, event: Event | type[Event]) -> EventType:
-        """The entry of an event or an event class."""
+        """The entry of an event or an event class; of a `Foreign` event, what its envelope says."""
+        if isinstance(event, Foreign):
+            return _foreign(event.type, event.type_version)
         cls = event if isinstance(event, type) else event.__class__
         try:
             return self._by_class[cls]
@@ -182,7 +184,7 @@ class Catalogue:
             return known
         if host_of(name) is None or self.knows(name, version):
             return self.named(name)
-        return _ForeignType(name, _NO_VERSION, Foreign, "", lambda _: _NOBODY, "", {}, {})
+        return _foreign(name, _NO_VERSION)
 
     def knows(self, name: str, version: int) -> bool:
         """Whether a stored type of this version can be read."""
@@ -198,6 +200,10 @@ class Catalogue:
 
     def __contains__(self, name: object) -> bool:
         return name in self._by_name
+
+
+def _foreign(name: str, version: int) -> EventType:
+    return _ForeignType(name, version, Foreign, "", lambda _: _NOBODY, "", {}, {})
 
 
 _NO_VERSION = 0
@@ -224,7 +230,7 @@ def _declares_events(package: pkgutil.ModuleInfo) -> bool:
 
 def erased_copy(event: Event) -> Event:
     """The event as a reader sees it once its people are forgotten."""
-    personal = {} if isinstance(event, Foreign) else catalogue.of(event).personal
+    personal = catalogue.of(event).personal
     return event.model_copy(update=dict.fromkeys(personal, ERASED)) if personal else event
 
 
