@@ -118,13 +118,6 @@ class Transaction(ABC):
         """A condition that the column is one of the values, and its parameters."""
 
     @abstractmethod
-    def listed(self, kinds: Sequence[str], rows: Sequence[Sequence[Any]]) -> tuple[str, list[Any]]:
-        """These rows as a table `listed` with columns c0, c1, …, to stand behind FROM, and its parameters.
-
-        `kinds`: what each column holds: uuid (told as text), integer or text.
-        """
-
-    @abstractmethod
     def lock_log(self, then: str = "SELECT 1") -> Any:
         """Become the only one who appends, until the transaction ends; then run one more statement, for its first row.
 

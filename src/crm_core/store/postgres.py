@@ -142,15 +142,6 @@ class PostgresTransaction(Transaction):
     def where_in(self, column: str, values: Sequence[Any]) -> tuple[str, list[Any]]:
         return f"{column} = ANY(?)", [list(values)]
 
-    def listed(self, kinds: Sequence[str], rows: Sequence[Sequence[Any]]) -> tuple[str, list[Any]]:
-        arrays = ", ".join(f"?::{getattr(DIALECT, kind)}[]" for kind in kinds)
-        columns = ", ".join(f"c{number}" for number in range(len(kinds)))
-        values = [
-            _text_array(column) if kind == "text" else _plain_array(column)
-            for kind, column in zip(kinds, zip(*rows, strict=True), strict=True)
-        ]
-        return f"unnest({arrays}) AS listed({columns})", values
-
     def lock_log(self, then: str = "SELECT 1") -> Any:
         key, begin = self._lock_key, f"{self._begin}; " if self._begin else ""
         self._begin = ""

@@ -1,6 +1,5 @@
 """SQLite: one file (or memory), one writer at a time, every commit synced to disk."""
 
-import json
 import os
 import sqlite3
 import threading
@@ -79,10 +78,6 @@ class SqliteTransaction(Transaction):
 
     def where_in(self, column: str, values: Sequence[Any]) -> tuple[str, list[Any]]:
         return _where_in(column, values)
-
-    def listed(self, kinds: Sequence[str], rows: Sequence[Sequence[Any]]) -> tuple[str, list[Any]]:
-        columns = ", ".join(f"json_extract(value, '$[{number}]') AS c{number}" for number in range(len(kinds)))
-        return f"(SELECT {columns} FROM json_each(?)) AS listed", [json.dumps(rows)]
 
     def lock_log(self, then: str = "SELECT 1") -> Any:
         return self._connection.execute(then).fetchone()  # BEGIN IMMEDIATE made us the only writer

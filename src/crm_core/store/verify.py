@@ -6,10 +6,10 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from itertools import repeat
 from multiprocessing import get_context
+from secrets import token_bytes
 from typing import Any
 from uuid import UUID
 
-from crm_core.kernel.errors import StoreError
 from crm_core.kernel.plain import as_dict
 from crm_core.ledger.chain import GENESIS, chained
 from crm_core.store.auditing import Part, Strange, audit, audited, concluded, joined, nothing
@@ -61,16 +61,17 @@ def verify(database: Database, progress: Callable[[int], None] = lambda _: None,
     """
     try:
         part = _audited(database, progress, workers)
-    except (Strange, StoreError, _Differs):
+    except (Strange, _Differs):
         return _verdict(database, progress)
     return Verdict(part.position, part.chain.hex())
 
 
 def _audited(database: Database, progress: Callable[[int], None], workers: int) -> Part:
     """The whole log, if nothing is strange about it: what was there at first by all workers, what came since by us."""
-    before, whole = nothing(), nothing()
+    key = token_bytes(32)
+    before, whole = nothing(key), nothing(key)
     if workers > 1 and database.elsewhere:
-        for part in _by_workers(database, workers):
+        for part in _by_workers(database, key, workers):
             before = joined(before, part)
             progress(before.position)
 
@@ -78,21 +79,21 @@ def _audited(database: Database, progress: Callable[[int], None], workers: int) 
         nonlocal whole
         whole = joined(before, tail)
         concluded(transaction, whole)
-        _compare_ends(transaction, whole.position, whole.commands)
+        _compare_ends(transaction, whole.position, whole.counted)
 
-    for tail in audited(database, before.position, _FAR, _PAGE, ends):
+    for tail in audited(database, key, before.position, _FAR, _PAGE, ends):
         progress(tail.position)
     return whole
 
 
-def _by_workers(database: Database, workers: int) -> Iterator[Part]:
+def _by_workers(database: Database, key: bytes, workers: int) -> Iterator[Part]:
     """The stretches of the log as it is now, in order, each read by another process."""
     with database.looking() as transaction:
         [head] = transaction.execute("SELECT max(position) FROM crm_events").fetchone()
     ends = [*range(_SHARE, head or 0, _SHARE), head or 0]
     begins = [0, *ends]
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        yield from pool.map(audit, repeat(database), begins, ends, repeat(_PAGE))
+        yield from pool.map(audit, repeat(database), repeat(key), begins, ends, repeat(_PAGE))
 
 
 def _verdict(database: Database, progress: Callable[[int], None]) -> Verdict:
