@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import sysconfig
@@ -183,6 +184,18 @@ def test_the_example_of_an_extension_has_no_type_error(checker: Sequence[str], t
     example = ROOT / "docs" / "examples" / "visits.py"
     done = checked(*checker, str(example), folder=tmp_path)
     assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("checker", [("mypy", "--strict"), ("pyright",)], ids=lambda one: one[0])
+def test_the_readmes_scripts_have_no_type_error(checker: Sequence[str], tmp_path: Path) -> None:
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    assert len(blocks) == 4, "embed, twice, audit, analyse"
+    script = "\n".join(blocks)
+    (tmp_path / "script.py").write_text(script + "\nreveal_type(CRM.open('memory://').view(pipeline).rows[0])\n")
+    done = checked(*checker, "script.py", folder=tmp_path)
+    assert done.returncode == 0, done.stdout
+    assert "PipelineRow" in done.stdout
 
 
 # -- built and installed ------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ from tests.projections.conftest import START, a_lot_happens
 ADA, BOB = UUID(int=1), UUID(int=2)
 
 
-class Whispered(Event, type="test.whispered"):
+class Whispered(Event, type="acme.test.whispered"):
     """Looks at itself when it is read."""
 
     test_id: Public[ContactId]

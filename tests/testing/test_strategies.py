@@ -58,7 +58,7 @@ class BookRoom(Command):
         return self
 
 
-class RoomBooked(Event, type="room.booked", says="booked for {guests}"):
+class RoomBooked(Event, type="acme.room.booked", says="booked for {guests}"):
     """A room is taken."""
 
     room_id: Public[RoomId]
