@@ -114,29 +114,36 @@ def _stretch(rows: list[Any], upto: int) -> Stretch:
 
 
 def _condition(types: Sequence[str] | None, share: str, for_all: Sequence[str]) -> tuple[str, list[Any]]:
-    """That a row is followed, or not known; with its parameters.
+    """That a row is none which may be passed over; with its parameters.
 
+    Passed over are rows that this code could read: of types that are not followed, and those of other shares.
     Names are written out, since PostgreSQL looks constants up in a hash table and goes through parameters one by one.
     """
-    if types is None and not share:
-        return "", []
+    followed = {entry.name for entry in catalogue} if types is None else set(types)
+    conditions: list[str] = []
     values: list[Any] = []
-    followed = [_among(types, values)] if types is not None else []
-    if share:
-        followed.append(f"({share} OR {_among(for_all, values)})")
-    readable: dict[tuple[int, ...], list[str]] = {}
-    for entry in catalogue:
-        versions = tuple(v for v in range(1, entry.version + 1) if catalogue.knows(entry.name, v))
-        readable.setdefault(versions, []).append(entry.name)
-    known = [
-        f"({_among(names, values)} AND type_version IN ({', '.join(map(str, versions))}))"
-        for versions, names in readable.items()
-    ]
-    return f" AND ({' AND '.join(followed)} OR NOT ({' OR '.join(known)}))", values
+    others = _of_known({entry.name for entry in catalogue} - followed, values)
+    if others:
+        conditions.append(f" AND NOT ({others})")
+    ours = _of_known(followed - set(for_all), values) if share else ""
+    if ours:
+        conditions.append(f" AND ({share} OR NOT ({ours}))")
+    return "".join(conditions), values
+
+
+def _of_known(names: set[str], values: list[Any]) -> str:
+    """That a row is of one of these types, in a version that this code can read."""
+    by_versions: dict[str, list[str]] = {}
+    for name in sorted(names & {entry.name for entry in catalogue}):
+        versions = [v for v in range(1, catalogue.named(name).version + 1) if catalogue.knows(name, v)]
+        by_versions.setdefault(", ".join(map(str, versions)), []).append(name)
+    return " OR ".join(
+        f"({_among(of_these, values)} AND type_version IN ({versions}))" for versions, of_these in by_versions.items()
+    )
 
 
 def _among(names: Sequence[str], values: list[Any]) -> str:
-    """That the type is one of these; a name that cannot be written out becomes a parameter."""
+    """That the type is one of these; a name that cannot be written out as it is becomes a parameter."""
     written = []
     for name in names:
         if _PLAIN.fullmatch(name):
