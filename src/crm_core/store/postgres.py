@@ -200,7 +200,7 @@ class PostgresDatabase(Database):
     """
 
     dialect = DIALECT
-    reads_ahead = psycopg.capabilities.has_stream_chunked()
+    reads_ahead: bool = psycopg.capabilities.has_stream_chunked()
     breaks: int = 0
 
     def __init__(self, conninfo: str, schema: str, *, durability: str = "full", read_only: bool = False) -> None:

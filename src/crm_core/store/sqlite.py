@@ -108,7 +108,7 @@ class SqliteDatabase(Database):
         self.path = path
         self.durability = durability
         self._memory = path == ":memory:"
-        self.elsewhere = not self._memory
+        self.elsewhere: bool = not self._memory
         self._local = threading.local()
         self._all: list[sqlite3.Connection] = []
         self._write_lock = renewed(self, "_write_lock", threading.RLock)

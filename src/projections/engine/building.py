@@ -38,7 +38,7 @@ class Building(Generic[Row]):
     def __init__(
         self, projection: "Projection[Row]", loader: Loader, share: Share | None = None, ours: str = ""
     ) -> None:
-        self.ours = ours or str(uuid4())
+        self.ours: str = ours or str(uuid4())
         self._projection = projection
         self._loader = loader
         self._share = share
