@@ -112,4 +112,4 @@ def test_the_program_refuses_what_is_not_one_instant(tmp_path: Path) -> None:
     for zone, local in [GAPS[0], FOLDS[0][:2]]:
         said = run_crm("pipeline", "--as-of", local, "--tz", zone, "--url", url, "--json")
         assert (said.code, said.error["error"]) == (4, "Invalid")
-        assert said.error["problems"][0]["field"] == "as_of"
+        assert said.error["attributes"]["problems"][0]["field"] == "as_of"
