@@ -59,4 +59,6 @@ def test_a_probe_that_reaches_nothing_says_so_by_another_code(crm: Run) -> None:
 def test_what_is_no_length_of_time_is_refused(crm: Run, text: str) -> None:
     said = crm("status", "--check", f"--max-lag={text}", "--json")
     assert said.code == 4
-    assert said.error["attributes"]["problems"] == [{"field": "max_lag", "rule": "must be a time such as 30s, 5m or 1h"}]
+    assert said.error["attributes"]["problems"] == [
+        {"field": "max_lag", "rule": "must be a time such as 30s, 5m or 1h"}
+    ]

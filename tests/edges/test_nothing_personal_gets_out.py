@@ -187,8 +187,9 @@ def test_a_thousand_commands_leave_nothing_personal_behind(url: str, log: Listen
     with CRM.open(url, follow=[], clock=MovableClock(MONDAY)) as crm:
         tell(crm, watched, examples=100 if sqlite else 30, size=10)
     assert watched.told >= (1_000 if sqlite else 300)
-    assert watched.carried_out > watched.refused > 0
-    assert watched.invalid > watched.carried_out
+    assert watched.carried_out > watched.told // 10
+    assert watched.refused > watched.told // 10
+    assert watched.invalid > watched.told // 10
     assert watched.failed == 0
 
     watched.nothing_in(*log.lines)

@@ -251,13 +251,13 @@ def test_a_history_in_memory_is_copied_by_a_fork(tmp_path: Path) -> None:
 
 @pytest.mark.postgres
 def test_a_transaction_dies_with_its_process_though_children_live_on(postgres_url: str, tmp_path: Path) -> None:
-    [told, tell] = os.pipe()
+    [told, tell], [rests, wake] = os.pipe(), os.pipe()
     grandchildren: list[Child] = []
 
     def parent() -> None:
         with CRM.open(postgres_url, follow=[]) as crm, crm._store.database.writing() as transaction:  # noqa: SLF001 - held open
             transaction.lock_log()
-            grandchildren.append(fork(lambda: os.read(told, 1), tmp_path))
+            grandchildren.append(fork(lambda: os.read(rests, 1), tmp_path))
             os.write(tell, b"f")
             pause(60)
 
@@ -267,7 +267,7 @@ def test_a_transaction_dies_with_its_process_though_children_live_on(postgres_ur
     with CRM.open(postgres_url, follow=[]) as crm:
         work(crm, 1, 5)  # would wait for the log's lock
         assert is_whole(crm, 5)
-    os.write(tell, b"x")
+    os.write(wake, b"x")
 
 
 @pytest.mark.postgres
